@@ -85,7 +85,7 @@ docs: $(READY) ## the documentation as a site in build/site, which needs no netw
 reference: $(READY) ## regenerate the reference in docs/ from the code
 	$(BIN)/python -m docs.site.reference
 
-# Of a run that it makes itself; needs chromium and a machine that does nothing else for two minutes.
+# Of a run that it makes itself, and of the record of the demo; needs chromium and a machine that does nothing else for two minutes.
 pictures: $(READY) ## retake the pictures in docs/pictures
 	$(BIN)/pytest tests/integration/pictures.py $(PYTEST_FLAGS)
 

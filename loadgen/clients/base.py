@@ -37,6 +37,10 @@ class UnfinishedError(Exception):
         return "no answer when the user was ended"
 
 
+_make = tuple.__new__
+"""Creates a named tuple in half the time of its own constructor, which is a function of Python's."""
+
+
 class Enclosing:
     """A measured call that contains others."""
 
@@ -161,8 +165,11 @@ class Client:
         Raises ClosedError if the user must end, OperationNameError for a name that is invalid or exceeds the limit,
         UndeclaredError for an operation of the client that its user omits.
         """
-        self._permit(operation)
-        call = find_enclosing()
+        if operation in self.refused:
+            self._permit(operation)
+        call = ENCLOSING.get()
+        if call is not None and call.is_over:
+            call = find_enclosing()
         if self._closed and (call is None or self._abandoned):
             raise ClosedError
         self.operation_names.add(operation)
@@ -172,8 +179,10 @@ class Client:
         if call is not None:
             self._nested[token] = Begun(operation, started, started, call, trace)
             return token
-        due, self.due = self.due, None
-        self._in_flight[token] = Begun(operation, started if due is None else due, started, None, trace)
+        due = started
+        if self.due is not None:
+            due, self.due = self.due, None
+        self._in_flight[token] = _make(Begun, (operation, due, started, None, trace))
         return token
 
     def _trace(self, tracer: Tracer, call: Enclosing | None) -> Trace | None:
@@ -220,16 +229,16 @@ class Client:
             _end_trace(begun)
         if call is not None:
             call.samples += 1
-        if isinstance(stages, Marks):
+        if stages is None:
+            parts = NO_STAGES
+        elif isinstance(stages, Marks):
             parts = stages.split(scheduled, started, finished)
         else:
-            parts = dict(stages) if stages else NO_STAGES
+            parts = dict(stages) or NO_STAGES
         nested = call is not None
         items = NO_ITEMS if count_items is None else count_items()
-        sample = Sample(
-            self.variant, operation, scheduled, started, finished, outcome, rows, error, nested, parts, items, trace
-        )
-        self._emit(sample)
+        times = (scheduled, started, finished)
+        self._emit(_make(Sample, (self.variant, operation, *times, outcome, rows, error, nested, parts, items, trace)))
         return True
 
     def fail(self, token: int, error: BaseException, stages: StageTimes | None = None) -> None:

@@ -114,8 +114,17 @@ class Exporter:
             self._judge(samples)
 
     def _count_parts(self, variant: VariantSeries, series: Series, sample: Sample) -> None:
+        known = series.stages
         for stage, took in sample.stages.items():
-            buckets = self._stage(variant, sample.operation, stage)
+            buckets = known.get(stage)
+            if buckets is None:
+                buckets = self._stage(variant, sample.operation, stage)
+                if (sample.operation, stage) in variant.stages:  # those of `other` would grow without end
+                    known[stage] = buckets
+            if type(took) is float:
+                buckets.counts[bisect_left(DURATIONS, took)] += 1
+                buckets.total += took
+                continue
             for each in took if isinstance(took, tuple) else (took,):
                 buckets.add(each)
         for item, number in sample.items.items():

@@ -31,7 +31,7 @@ class FaultSeries:
 class Series:
     """All operations of one variant and one name."""
 
-    __slots__ = ("good", "items", "ok", "others", "response", "rows", "service")
+    __slots__ = ("good", "items", "ok", "others", "response", "rows", "service", "stages")
 
     def __init__(self) -> None:
         self.ok = 0
@@ -43,6 +43,8 @@ class Series:
         """Those that met the objective; None if they were never judged."""
         self.service = Buckets(DURATIONS)
         self.response = Buckets(DURATIONS)
+        self.stages: dict[str, Buckets] = {}
+        """Those of its variant, by stage: found sooner here."""
 
     @property
     def outcomes(self) -> dict[Outcome, int]:

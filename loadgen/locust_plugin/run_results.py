@@ -25,6 +25,8 @@ from loadgen.results.phase_result import PhaseResult, PhaseResults
 from loadgen.results.record import RunRecord, as_block
 from loadgen.results.requirements import (
     Judgement,
+    Requirement,
+    find_proven,
     judge,
     judge_empty,
     judge_faults,
@@ -200,16 +202,19 @@ class RunFinalizer:
         self._recorder.keep(results, self._ledger, self._levels, self._run.incomplete)
         self._upload.store(self._recorder.path)
         self._finish_upload()
-        wanted = parse_requirements(settings.require, [one.name for one in find_variants(settings)])
+        wanted = self._parse_requirements()
         self._judgements = judge(self._recorder.record, wanted, failure_limit(settings))
         self._judgements += judge_empty(self._recorder.record, most_empty(settings))
         self._judgements += judge_faults(self._recorder.record)
         self.code, self._why = find_exit_code(self._find_end(environment, self._run, interrupted_by))
         environment.process_exit_code = environment.process_exit_code or self.code
 
+    def _parse_requirements(self) -> list[Requirement]:
+        return parse_requirements(self._settings.require, [one.name for one in find_variants(self._settings)])
+
     def _find_end(self, environment: Any, run: Run, interrupted_by: int) -> End:
         assert self._recorder is not None  # noqa: S101 - checked by the caller
-        record = self._recorder.record
+        record, search = self._recorder.record, self._recorder.record.rate_search
         failed = self._ledger.failed + sum(self._ledger.dropped_outside.values())
         failed += sum(window.flow.dropped for window in self._ledger.windows.values()) - count_expected(record)
         failed += run.earlier.failed if run.earlier is not None else 0
@@ -218,11 +223,11 @@ class RunFinalizer:
         return End(
             interrupted_by=interrupted_by if run.early else 0,
             incomplete=run.incomplete,
-            unmeasured="" if record.rate_search else _find_unmeasured(record),
+            unmeasured="" if search else _find_unmeasured(record),
             unrecorded="; ".join(one for one in (self._recorder.problem, self._upload.problem) if one),
             missed=(
                 *(f"missed: {each.text}" for each in self._judgements if not each.met),
-                *(find_unfound(record.rate_search) if record.rate_search else ()),
+                *(find_unfound(search, find_proven(record, self._parse_requirements())) if search else ()),
             ),
             failures="" if is_tolerant(self._settings) else "; ".join(failures),
             failures_code=int(environment.parsed_options.exit_code_on_error),

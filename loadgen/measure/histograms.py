@@ -1,6 +1,5 @@
 """Mergeable histograms of times: the buckets of HdrHistogram, counted sparsely, and what is read from them."""
 
-import base64
 import math
 import zlib
 from collections import Counter
@@ -8,15 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from hdrh.codec import PayloadHeader
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
 LOWEST, HIGHEST, DIGITS = 1, 600_000_000, 3
 """Histograms count microseconds from 1 us to 10 minutes, with three digits."""
 MICROSECONDS = 1_000_000
-EXTERNAL_HEADER, LONGEST_PAYLOAD = 8, 1 << 18
-"""Bytes before the packed part of an encoded histogram, and bytes that this unpacks to at most."""
 EXACT_BITS = 11
 """Significant bits for three digits: below 2^11 every microsecond has a separate bucket."""
 COARSE_BITS = 8
@@ -26,24 +22,6 @@ COARSE_BITS = 8
 def new_histogram() -> HdrHistogram:
     """An empty histogram of microseconds."""
     return HdrHistogram(LOWEST, HIGHEST, DIGITS)
-
-
-def decode_histogram(text: str) -> HdrHistogram:
-    """Decode a histogram of `new_histogram`. Raises ValueError for any invalid text.
-
-    A short text may unpack to gigabytes, or request a histogram of that size: both are refused.
-    """
-    try:
-        unpacked = zlib.decompressobj().decompress(base64.b64decode(text)[EXTERNAL_HEADER:], LONGEST_PAYLOAD)
-        header = PayloadHeader.from_buffer_copy(unpacked)
-        kind = (header.lowest_trackable_value, header.highest_trackable_value, header.significant_figures)
-        fits = len(unpacked) < LONGEST_PAYLOAD and kind == (LOWEST, HIGHEST, DIGITS)
-        histogram = HdrHistogram.decode(text) if fits else None
-    except Exception as error:  # noqa: BLE001 - whatever zlib and the codec say of a text that is none
-        raise ValueError(f"is no histogram ({error})") from None
-    if histogram is None or np.ctypeslib.as_array(histogram.counts).min() < 0:
-        raise ValueError("is no histogram of this tool's")
-    return histogram
 
 
 def find_values(seconds: NDArray[np.float64], bits: int = EXACT_BITS) -> NDArray[np.int64]:
@@ -256,6 +234,14 @@ def _occupied(histogram: Histogram) -> tuple[NDArray[np.int64], NDArray[np.int64
     in_bucket = np.where(index < half, index, (index & (half - 1)) + half)
     shift = bucket + histogram.unit_magnitude
     return in_bucket << shift, np.int64(1) << shift, every[index].astype(np.int64)
+
+
+def coarsen(histogram: Histogram, bits: int = COARSE_BITS) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The occupied buckets of `find_values` with fewer significant bits: lowest microseconds, ascending, and counts."""
+    lowest, _, counts = _occupied(histogram)
+    shift = np.maximum(np.frexp(lowest)[1] - bits, 0)
+    coarse, firsts = np.unique((lowest >> shift) << shift, return_index=True)
+    return coarse, np.add.reduceat(counts, firsts) if len(counts) else counts
 
 
 def sum_up(histograms: Iterable[HdrHistogram]) -> HdrHistogram:

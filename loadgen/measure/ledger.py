@@ -128,11 +128,14 @@ class Ledger:
     def __call__(self, samples: Sequence[Sample]) -> None:
         """Sink of samples: each counts in the phase in which it finished, or outside of all phases."""
         window = self._current
+        if window is not None and samples and window.contains(samples, self._since):
+            window.add(samples)
+            return
         for sample in samples:
             if sample.scheduled < self._since:
                 continue
             if window is not None and window.start <= sample.finished < window.end:
-                window.add(sample)
+                window.add((sample,))
             else:
                 self._add_other(sample)
 
@@ -140,7 +143,7 @@ class Ledger:
         """Count a sample of the previous phase, or one in flight at the end of its phase."""
         before = self._previous
         if before is not None and before.start <= sample.finished < before.end:
-            before.add(sample)
+            before.add((sample,))
             return
         outside = self.nested_outside if sample.nested else self.outside
         outside.setdefault((sample.variant, sample.operation), Counter())[sample.outcome] += 1

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, compress, islice
 from typing import Any, Self
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
+from loadgen.measure.batch import Batch
 from loadgen.measure.histograms import SparseHistogram, find_values, make_histogram, percentile, sum_up
-from loadgen.measure.sample import Outcome, OutcomeClass, Sample
+from loadgen.measure.sample import Outcome, OutcomeClass, StageTimes
 
 CLASSES = {
     outcome: OutcomeClass.TIMEOUT
@@ -55,16 +57,13 @@ class Times:
         """Add the response times to others."""
         total.add(self._service if self._response is None else self._response)
 
-    def add_all(self, samples: Sequence[Sample]) -> None:
+    def add_all(self, batch: Batch) -> None:
         """Count the times of some samples."""
-        finished = np.array([sample.finished for sample in samples])
-        started = np.array([sample.started for sample in samples])
-        scheduled = np.array([sample.scheduled for sample in samples])
-        if self._response is None and not np.array_equal(started, scheduled):
+        if self._response is None and not np.array_equal(batch.started, batch.scheduled):
             self._response = self._service.copy()
-        self._service.update(find_values(finished - started).tolist())
+        self._service.update(find_values(batch.finished - batch.started).tolist())
         if self._response is not None:
-            self._response.update(find_values(finished - scheduled).tolist())
+            self._response.update(find_values(batch.finished - batch.scheduled).tolist())
 
     def merge(self, other: Self) -> None:
         """Add the counts of another instance."""
@@ -113,33 +112,34 @@ class OperationStats:
     good: int | None = None
     """Operations that met the objective; None if they are not judged."""
 
-    def add_all(self, samples: Sequence[Sample], good: NDArray[np.bool_] | None = None) -> None:
+    def add_all(self, batch: Batch, good: NDArray[np.bool_] | None = None) -> None:
         """Count some samples; `good` tells which of them met the objective."""
-        if inner := [sample.outcome for sample in samples if sample.nested]:
-            self.nested.update(inner)
-        if staged := [sample for sample in samples if sample.stages and CLASSES[sample.outcome] in WAITED_FOR]:
-            self._add_stages(staged)
-        for outcome, some in _by_outcome(samples).items():
-            self.outcomes[outcome] += len(some)
-            self.times.setdefault(CLASSES[outcome], Times()).add_all(some)
-        self.rows += sum([sample.rows for sample in samples])
-        for items in [sample.items for sample in samples if sample.items]:
+        if True in batch.nested:
+            self.nested.update(compress(batch.outcomes, batch.nested))
+        for outcome, some in batch.by_outcome().items():
+            kind = CLASSES[outcome]
+            self.outcomes[outcome] += len(some.outcomes)
+            self.times.setdefault(kind, Times()).add_all(some)
+            if kind in WAITED_FOR and any(some.stages):
+                self._add_stages(some.stages)
+        self.rows += sum(batch.rows)
+        for items in filter(None, batch.items):
             for name, number in items.items():
                 self.items[name] += number
         if good is not None:
             self.good = (self.good or 0) + int(np.count_nonzero(good))
 
-    def _add_stages(self, samples: Sequence[Sample]) -> None:
-        seconds: dict[str, list[float]] = {}
-        for sample in samples:
-            for stage, took in sample.stages.items():
-                if isinstance(took, tuple):
-                    self.repeated.add(stage)
-                    seconds.setdefault(stage, []).extend(took)
-                else:
-                    seconds.setdefault(stage, []).append(took)
-        for stage, all_of_it in seconds.items():
-            self.stages.setdefault(stage, SparseHistogram()).update(find_values(np.array(all_of_it)).tolist())
+    def _add_stages(self, stages: Sequence[StageTimes]) -> None:
+        seconds: dict[str, list[Any]] = {}
+        for name in dict.fromkeys(chain.from_iterable(stages)):
+            times: list[Any] = [one[name] for one in stages if name in one]
+            if tuple in set(map(type, times)):
+                self.repeated.add(name)
+                times = [each for took in times for each in (took if isinstance(took, tuple) else (took,))]
+            seconds[name] = times
+        values = iter(find_values(np.array(list(chain.from_iterable(seconds.values())))).tolist())
+        for name, times in seconds.items():
+            self.stages.setdefault(name, SparseHistogram()).update(islice(values, len(times)))
 
     def merge(self, other: Self) -> None:
         """Add the counts of other instances."""
@@ -231,11 +231,3 @@ class OperationStats:
             if kind in self.times:
                 self.times[kind].add_responses_to(total)
         return percentile(total, percent)
-
-
-def _by_outcome(samples: Sequence[Sample]) -> dict[Outcome, Sequence[Sample]]:
-    """Usually all outcomes are equal, which is a fast path."""
-    first = samples[0].outcome
-    if not [True for sample in samples if sample.outcome is not first]:
-        return {first: samples}
-    return {outcome: some for outcome in Outcome if (some := [one for one in samples if one.outcome is outcome])}

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgen.measure.batch import Batch, split_by_kind
 from loadgen.measure.course import Course
 from loadgen.measure.errors import TaskErrors
 from loadgen.measure.fault_notes import FaultNotes
@@ -25,6 +26,7 @@ from loadgen.measure.tracing import Traces
 
 AT_ONCE = 256
 """Samples per batch: a batch costs a fifth of adding them one by one."""
+ANSWERS = (Outcome.OK, Outcome.EMPTY)
 
 
 @dataclass(slots=True)
@@ -113,9 +115,16 @@ class Window:
         self.workers_lost = workers
         self.seconds = self.seconds or max(self.heard.values(), default=0.0)
 
-    def add(self, sample: Sample) -> None:
-        """Count one sample that finished in this window."""
-        self._pending.append(sample)
+    def contains(self, samples: Sequence[Sample], since: float) -> bool:
+        """Whether all of them (at least one) finished in this window, and were due at `since` or later."""
+        finished = [sample.finished for sample in samples]
+        if min(finished) < self.start or max(finished) >= self.end:
+            return False
+        return min([sample.scheduled for sample in samples]) >= since
+
+    def add(self, samples: Sequence[Sample]) -> None:
+        """Count samples that finished in this window."""
+        self._pending += samples
         if len(self._pending) >= AT_ONCE:
             self._add_up()
 
@@ -123,31 +132,27 @@ class Window:
         samples, self._pending = self._pending, []
         if self.is_traced:
             self._traces.add_all(samples)
-        for (variant, operation), group in _by_kind(samples).items():
+        for (variant, operation), batch in split_by_kind(samples).items():
             conditions = self.objective.of(operation)
-            good = judge(group, conditions) if conditions else None
-            self._operation_stats.setdefault((variant, operation), OperationStats()).add_all(group, good)
+            good = judge(batch.samples, conditions) if conditions else None
+            self._operation_stats.setdefault((variant, operation), OperationStats()).add_all(batch, good)
             if self.phase.seconds:
-                self._slice(operation, group, good)
+                self._slice(operation, batch, good)
                 if self.phase.is_drill and variant == self.phase.variant:
-                    add_samples(self.outcome_courses, group, self.start, self.phase.seconds)
-            elif not self.phase.operations and (answered := [one.finished for one in group if _is_answer(one)]):
-                self._courses.setdefault(operation, Course()).add(np.array(answered) - self.start)
+                    add_samples(self.outcome_courses, batch.samples, self.start, self.phase.seconds)
+            elif not self.phase.operations and (answered := batch.with_outcome(*ANSWERS)) is not None:
+                self._courses.setdefault(operation, Course()).add(answered.finished - self.start)
 
-    def _slice(self, operation: str, samples: Sequence[Sample], good: NDArray[np.bool_] | None) -> None:
+    def _slice(self, operation: str, batch: Batch, good: NDArray[np.bool_] | None) -> None:
         """Count answered operations, and timeouts, which add their times but no throughput."""
         if good is not None and good.any():
-            ended = np.array([sample.finished for sample in samples])[good]
-            add_good(self._pieces(operation), (ended - self.start) / self.phase.seconds)
-        answered = [one for one in samples if _is_answer(one)]
-        timeouts = [one for one in samples if one.outcome is Outcome.TIMEOUT]
-        for some, is_answer in ((answered, True), (timeouts, False)):
-            if some:
+            add_good(self._pieces(operation), (batch.finished[good] - self.start) / self.phase.seconds)
+        for outcomes, is_answer in ((ANSWERS, True), ((Outcome.TIMEOUT,), False)):
+            some = batch.with_outcome(*outcomes)
+            if some is not None:
                 pieces = self._pieces(operation)
-                finished = np.array([sample.finished for sample in some])
-                scheduled = np.array([sample.scheduled for sample in some])
-                places = (finished - self.start) / self.phase.seconds
-                add_times(pieces, places, finished - scheduled, is_answer)
+                places = (some.finished - self.start) / self.phase.seconds
+                add_times(pieces, places, some.finished - some.scheduled, is_answer)
                 self._settle_before(operation, int(places.max() * len(pieces)) - 1)
 
     def _settle_before(self, operation: str, number: int) -> None:
@@ -284,17 +289,3 @@ class Window:
         """What the coordinator noted in addition to the counts, for the same purpose."""
         known = (self.workers_lost, self.users_gone, self.connections, self.data, self.server, self.faults)
         return (*known, *self.heard.items())
-
-
-def _is_answer(sample: Sample) -> bool:
-    return sample.outcome is Outcome.OK or sample.outcome is Outcome.EMPTY
-
-
-def _by_kind(samples: Sequence[Sample]) -> dict[tuple[str, str], list[Sample]]:
-    groups: dict[tuple[str, str], list[Sample]] = {}
-    rest = list(samples)
-    while rest:
-        variant, operation = kind = rest[0].variant, rest[0].operation
-        groups[kind] = [one for one in rest if one.variant == variant and one.operation == operation]
-        rest = [one for one in rest if one.variant != variant or one.operation != operation]
-    return groups

@@ -14,7 +14,7 @@ from loadgen.results.estimates import REPLICATES, Estimates, Interval, estimate,
 from loadgen.results.figures import load_level, time_per_output_token
 from loadgen.results.record import Comparison, RunRecord, VariantRecord
 from loadgen.results.series import Series, find_series, percentile
-from loadgen.results.verdict import Explanation, explain
+from loadgen.results.verdict import Explanation, explain_series
 from loadgen.settings.variants import DEFAULT_CLIENT
 from loadgen.text.plain_text import one_line
 
@@ -150,10 +150,11 @@ def summarize(record: RunRecord) -> Summary:
     Intervals of a very long run use fewer replicates: they vary by some per cent of their width.
     """
     replicates = max(REPLICATES_AT_LEAST, REPLICATES * PHASES_IN_FULL // max(len(record.phases), PHASES_IN_FULL))
-    result = enumerate(find_series(record))
-    rows = tuple(Row(series, (record.manifest.seed, number), replicates) for number, series in result)
+    every = find_series(record)
+    rows = tuple(Row(series, (record.manifest.seed, number), replicates) for number, series in enumerate(every))
     looks = {name: LOOKS[place] for name, place in place_looks(record.variant_names).items()}
-    return Summary(record, explain(record), rows, tuple(find_bursts(record)), _find_variants(record), looks)
+    explanation = explain_series(record, every)
+    return Summary(record, explanation, rows, tuple(find_bursts(record)), _find_variants(record), looks)
 
 
 def _find_variants(record: RunRecord) -> dict[str, VariantRecord | None]:

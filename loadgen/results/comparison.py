@@ -30,7 +30,8 @@ import numpy as np
 
 from loadgen.measure.sample import Mode
 from loadgen.measure.slices import SLICES_AT_LEAST
-from loadgen.results.bootstrap import Floats, PhaseNoise, SlicedPhase, spread
+from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, spread
+from loadgen.results.resampling import Floats
 
 DROPPED_AT_MOST = 0.01
 """Share of dropped arrivals above which the p99 of all arrivals is undefined."""
@@ -132,10 +133,10 @@ def compare_phases(
     """
     own = [(number, phase) for number, phase in enumerate(phases) if phase.variant in pair]
     compared = [phase for _, phase in own]
-    if any(piece.seconds <= 0 for phase in compared for piece in phase.slices):
+    if any((phase.slices.seconds <= 0).any() for phase in compared):
         raise ValueError("a slice must have more than 0 seconds")
     result = [*reasons, *_find_reasons(compared, pair)]
-    sides = {phase.variant for phase in compared if phase.slices}
+    sides = {phase.variant for phase in compared if len(phase.slices)}
     if sides != set(pair) or not all(phase.operations for phase in compared):
         return Comparison(pair, None, None, None, math.nan, Verdict.INVALID, tuple(result))
     line = _line([number for number, _ in own], [phase.variant == pair.variant for phase in compared])

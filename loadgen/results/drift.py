@@ -27,11 +27,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, resample
+from loadgen.measure.slice_table import SliceTable
+from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
 from loadgen.results.drift_causes import find_causes
 from loadgen.results.record import RunRecord
 from loadgen.results.regressions import t_quantile
-from loadgen.results.series import Series, find_series
+from loadgen.results.resampling import resample
+from loadgen.results.series import Series
 
 CERTAINTY = 0.99
 """With which no series of a run without drift is reported."""
@@ -59,9 +61,9 @@ class Drift:
     """Last to first: of throughput, or of p50 in the open model."""
 
 
-def find_drifts(record: RunRecord) -> Iterator[Drift]:
-    """Every series of a run whose last phase, or last part of its only phase, differs from the first."""
-    every = [(series, _cut(series) or _thin(series).sliced()) for series in find_series(record)]
+def find_drifts(all_series: Sequence[Series]) -> Iterator[Drift]:
+    """Of all series of a run those whose last phase, or last part of its only phase, differs from the first."""
+    every = [(series, _cut(series) or _thin(series).sliced()) for series in all_series]
     testable = [(series, phases) for series, phases in every if len(phases) > 1 and series.parts]
     for series, phases in testable:
         column = P50 if series.level.is_open else THROUGHPUT
@@ -75,11 +77,11 @@ def _cut(series: Series) -> list[SlicedPhase]:
     if len(series.phases) > 1:
         return []
     phases = series.sliced()
-    slices = phases[0].slices if phases else tuple(series.pieces())
+    slices = phases[0].slices if phases else SliceTable.of(series.pieces())
     if len(slices) < PARTS * SLICES_IN_PART:
         return []
     limits = [place * len(slices) // PARTS for place in range(PARTS + 1)]
-    return [SlicedPhase(series.variant, slices[low:high]) for low, high in pairwise(limits)]
+    return [SlicedPhase(series.variant, slices.part(low, high)) for low, high in pairwise(limits)]
 
 
 def _thin(series: Series) -> Series:
@@ -101,10 +103,10 @@ def find_drift(
         return None
     prior = prior or PhaseNoise()
     rng = np.random.default_rng([len(phases), first.operations, last.operations])
-    ends = [resample(phase, rng, REPLICATES)[:, column] for phase in (first, last)]
+    ends = [resample(phase.slices, rng, REPLICATES)[:, column] for phase in (first, last)]
     change = float(ends[1][0] - ends[0][0])
     explained = float(np.mean([np.var(drawn[1:]) for drawn in ends]))
-    inner = [float(resample(phase, rng, 1)[0, column]) for phase in between if phase.operations]
+    inner = [float(resample(phase.slices, rng, 1)[0, column]) for phase in between if phase.operations]
     number = len(inner)
     degrees = 2 * (number - 1) ** 2 // (3 * number - 4) if number > 1 else 0
     scatter = float(np.mean(np.square(np.diff(inner)))) / 2 if number > 1 else 0.0
@@ -114,10 +116,10 @@ def find_drift(
     return math.exp(change) if abs(change) > limit else None
 
 
-def say_drifts(record: RunRecord) -> Iterator[str]:
-    """One sentence for each drift, and what can be the cause in this run."""
+def say_drifts(record: RunRecord, all_series: Sequence[Series]) -> Iterator[str]:
+    """One sentence for each drift of the series of a run, and what can be the cause in it."""
     causes = " ".join(find_causes(record))
-    for one in find_drifts(record):
+    for one in find_drifts(all_series):
         figure = "p50" if one.series.level.is_open else "operations/s"
         parts = ("its last phase", "its first") if len(one.series.phases) > 1 else LAST_AND_FIRST
         yield (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadgen.results.bootstrap import Floats, PhaseNoise, SlicedPhase, spread
+from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, spread
+from loadgen.results.resampling import Floats
 
 REPLICATES = 2_000
 CERTAINTY = 0.95

@@ -73,7 +73,7 @@ def _expected(total: OutcomeCourse, events: list[FaultEvent], notes: FaultNotes,
     failed = total.failed(pieces)
     expected: set[int] = set()
     for one in events:
-        end = max(one.began + one.fault.seconds, one.ended or 0.0) + notes.recovery_within
+        end = max(one.began + one.fault.seconds, one.fault.end, one.ended or 0.0) + notes.recovery_within
         expected |= set(range(math.floor(one.began / total.seconds), math.ceil(end / total.seconds)))
     return sum(failed[place] for place in expected if place < pieces)
 

@@ -13,9 +13,11 @@ from loadgen.measure.course import Course
 from loadgen.measure.errors import TaskErrors
 from loadgen.measure.histograms import MICROSECONDS, count_above, mean, percentile
 from loadgen.measure.operation_stats import OperationStats
+from loadgen.measure.packing import encode_histogram
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Recalls
 from loadgen.measure.sample import Outcome
+from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import SliceStats, count_slices, cut_slices
 from loadgen.measure.tracing import Traces
 from loadgen.measure.window import Window
@@ -90,12 +92,10 @@ class PhaseResult:
         """One operation as the bootstrap takes it; where none ended, its slices are empty."""
         part = self.operation(operation)
         if part is not None and part.slices is not None:
-            pieces = part.slices.pieces
-        else:
-            number = count_slices(self.phase.seconds)
-            planned = [SliceStats(self.phase.seconds / number) for _ in range(number)]
-            pieces = cut_slices(planned, self.record.seconds)
-        return SlicedPhase(self.phase.variant, tuple(pieces))
+            return SlicedPhase(self.phase.variant, part.slices.table)
+        number = count_slices(self.phase.seconds)
+        planned = [SliceStats(self.phase.seconds / number) for _ in range(number)]
+        return SlicedPhase(self.phase.variant, SliceTable.of(cut_slices(planned, self.record.seconds)))
 
     @property
     def was_refused(self) -> bool:
@@ -287,5 +287,5 @@ def _durations(histogram: HdrHistogram) -> Durations:
         p99=percentile(histogram, 99),
         p99_9=percentile(histogram, 99.9),
         max=histogram.get_max_value() / MICROSECONDS if known else None,
-        histogram=histogram.encode(),
+        histogram=encode_histogram(histogram),
     )

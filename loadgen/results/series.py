@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from hdrh.histogram import HdrHistogram
 
 from loadgen.measure import histograms
-from loadgen.measure.histograms import decode_histogram, new_histogram
+from loadgen.measure.histogram_texts import sum_histograms
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome
+from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.cost import Cost, find_cost
@@ -121,13 +122,10 @@ class Series:
         return self._times[0]
 
     def _sum_up(self, durations: Iterable[Durations]) -> HdrHistogram:
-        total = new_histogram()
         try:
-            for one in durations:
-                total.add(decode_histogram(one.histogram))
+            return sum_histograms(one.histogram for one in durations)
         except ValueError as error:
             raise ValueError(f"a histogram of {self.operation} at {self.level} cannot be read: it {error}") from None
-        return total
 
     def stage_times(self) -> dict[str, HdrHistogram]:
         """Times of each reported stage in all rounds, in microseconds, by name.
@@ -155,11 +153,11 @@ class Series:
         result = []
         for part in self.by_phase:
             if part is None:
-                slices = [SliceStats(seconds) for seconds in lengths]
+                slices = SliceTable.of([SliceStats(seconds) for seconds in lengths])
             else:
-                slices = part.slices.pieces if part.slices is not None else []
-            if slices:
-                result.append(SlicedPhase(self.variant, tuple(slices)))
+                slices = part.slices.table if part.slices is not None else SliceTable.of([])
+            if len(slices):
+                result.append(SlicedPhase(self.variant, slices))
         return result
 
 

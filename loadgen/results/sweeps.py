@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loadgen.results.bootstrap import Floats, PhaseNoise, SlicedPhase, spread
+from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, spread
 from loadgen.results.comparison import REPLICATES
 from loadgen.results.levels import draws_of
 from loadgen.results.record.model import PhaseRecord
 from loadgen.results.record.operations import OperationRecord
 from loadgen.results.record.scaling import Estimate
 from loadgen.results.record.sweep import AtRecall, SweepPoint, SweepRecord
+from loadgen.results.resampling import Floats
 from loadgen.settings.model import Settings
 from loadgen.settings.sweep import Swept, find_swept, read_sweep
 from loadgen.settings.variants import find_baseline, find_variants
@@ -128,7 +129,7 @@ def _part_of(phase: PhaseRecord, operation: str) -> OperationRecord | None:
 
 
 def _measure(name: str, value: float, parts: Sequence[OperationRecord], plan: SweepPlan) -> _Point:
-    sliced = [SlicedPhase(name, tuple(part.slices.pieces)) for part in parts if part.slices is not None]
+    sliced = [SlicedPhase(name, part.slices.table) for part in parts if part.slices is not None]
     rng = draws_of(f"sweep {name}", plan.seed)
     chances: Floats = spread(np.ones((len(sliced), 1)), sliced, rng, PhaseNoise(), REPLICATES).chances[0]
     checks = sum(part.recall_checks for part in parts)

@@ -3,6 +3,8 @@
 import math
 from pathlib import Path
 
+from loadgen.runtime.proc import read_proc
+
 NANOSECONDS = 1_000_000_000
 
 
@@ -13,7 +15,7 @@ def read_core_wait(thread: int | None, tasks: Path = Path("/proc/self/task")) ->
     Source: the second figure of `schedstat`, in nanoseconds (Documentation/scheduler/sched-stats.rst of Linux).
     """
     try:
-        figures = (tasks / str(thread) / "schedstat").read_bytes().split()
+        figures = read_proc(f"{tasks}/{thread}/schedstat").split()
         return int(figures[1]) / NANOSECONDS
     except (OSError, IndexError, ValueError):
         return math.nan

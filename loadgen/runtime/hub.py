@@ -16,8 +16,8 @@ from loadgen.measure.sample import Sample
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-BATCH = 32
-"""Samples per batch: small, because a batch keeps the interpreter lock (about 20 us per sample)."""
+BATCH = 64
+"""Samples per batch: small, because a batch keeps the interpreter lock (5 to 10 us per sample)."""
 PAUSE = 0.2
 """Seconds between two deliveries, unless a caller waits for an empty queue. Waking the hub costs some 100 us of CPU and
 evicts the loop's data from the caches, so it wakes at most 5 times a second, not for each sample. This changes no
@@ -127,16 +127,16 @@ class HubQueue:
 
     def _deliver_some(self) -> None:
         """Deliver one batch of samples, or one call: a call after samples must not wait for their listeners."""
+        items = self._items
         batch: list[Sample] = []
-        while self._items and len(batch) < BATCH:
-            item = self._items[0]
+        while items and len(batch) < BATCH:
+            item = items.popleft()
             if isinstance(item, Sample):
                 batch.append(item)
-                self._items.popleft()
             elif batch:
+                items.appendleft(item)
                 break
             else:
-                self._items.popleft()
                 item()
                 return
         self._deliver(batch)

@@ -6,7 +6,7 @@ action = "pause server" time | "kill server" [ time ] | "restart server" | "late
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -81,6 +81,8 @@ class PlannedFault:
     amount: float = 0.0
     """Seconds of latency, or bytes per second."""
     command: str = ""
+    until: float = 0.0
+    """Second of the phase at which another fault ends this one; 0: none does."""
 
     @property
     def name(self) -> str:
@@ -92,7 +94,7 @@ class PlannedFault:
     @property
     def end(self) -> float:
         """Second of the phase at which it is over as planned."""
-        return self.at + self.seconds
+        return self.until or self.at + self.seconds
 
 
 def parse_fault(text: str) -> PlannedFault:
@@ -148,7 +150,14 @@ def _amount(text: str | None) -> float | None:
 
 def read_faults(settings: "Settings") -> tuple[PlannedFault, ...]:
     """The faults of each phase, the first one first. Raises SettingsError as `parse_fault`."""
-    return tuple(sorted(map(parse_fault, settings.fault), key=lambda one: one.at))
+    result = sorted(map(parse_fault, settings.fault), key=lambda one: one.at)
+    restarts = [one.at for one in result if one.action is Action.RESTART]
+    return tuple(
+        replace(one, until=next((at for at in restarts if at >= one.at), 0.0))
+        if one.action is Action.KILL and not one.seconds
+        else one
+        for one in result
+    )
 
 
 def find_fault_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, ...]]]:

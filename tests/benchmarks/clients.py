@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -23,14 +25,16 @@ VARIANTS = (
     "wire text: wire/async output-fields=text; lean: wire/async output-fields=id; "
     "lean sync: wire/sync output-fields=id; pymilvus: pymilvus/async; pymilvus sync: pymilvus/sync output-fields=id"
 )
-BARE = ("lean", "lean sync", "pymilvus")
-"""Variants with a bare loop beside each window: of plain gRPC with ready bytes, or of an AsyncMilvusClient."""
+BARE = ("lean", "lean sync", "pymilvus", "pymilvus sync")
+"""Variants with a bare loop beside each window: of plain gRPC with ready bytes, or of a client of pymilvus."""
 STAGED = (
     "wire off: wire/async output-fields=id; wire on: wire/async output-fields=id stages=on; "
     "llamaindex off: async; llamaindex on: async stages=on"
 )
 """The leanest and the usual client, with stages and without."""
 PROCESSES = ("1 process", "2 processes")
+BARE_PROCESSES = ("bare 1 process", "bare 2 processes")
+"""What the machine gives a second process: the cores share caches with each other and with the server."""
 
 
 class Target(NamedTuple):
@@ -49,10 +53,13 @@ TARGETS = (
     Target("wire/async, ids and scores, to grpc.aio with ready bytes", "lean", "bare lean", 0.8),
     Target("wire/sync, ids and scores, to blocking gRPC with ready bytes", "lean sync", "bare lean sync"),
     Target("pymilvus/async to a bare AsyncMilvusClient loop", "pymilvus", "bare pymilvus", 0.95),
+    Target("pymilvus/sync to a bare MilvusClient loop", "pymilvus sync", "bare pymilvus sync", 0.95),
     Target("pymilvus/sync to Locust's contrib.milvus user, ids and scores", "pymilvus sync", "contrib", 1.2),
+    Target("a bare MilvusClient loop to the contrib.milvus user", "bare pymilvus sync", "contrib"),
     Target("wire/async, ids and scores, with stages to without", "wire on", "wire off", 0.98),
     Target("llamaindex/async with stages to without", "llamaindex on", "llamaindex off", 0.98),
     Target("wire/async in 2 processes to 1", PROCESSES[1], PROCESSES[0], 0.95),
+    Target("grpc.aio with ready bytes in 2 processes to 1", BARE_PROCESSES[1], BARE_PROCESSES[0]),
 )
 
 
@@ -65,6 +72,7 @@ def measure_clients(settings: Settings, say: Callable[[str], None]) -> list[Figu
         for number, name in enumerate(PROCESSES, 1):
             lean = f"{name}: wire/async output-fields=id"
             result += _run_variants(replayed, lean, {"BENCH_BARE": ""}, say, "--processes", str(number))
+            result += _run_bare(replayed, number, say)
         return result + [one for _ in range(settings.rounds) for one in _run_contrib(replayed, say)]
 
 
@@ -79,6 +87,17 @@ def _run_variants(
         *("--rounds", settings.rounds, "--phase-seconds", settings.phase_seconds),
         *("--warmup-seconds", settings.warmup_seconds, "--record", "", *flags),
     )
+
+
+def _run_bare(settings: Settings, number: int, say: Callable[[str], None]) -> list[Figures]:
+    """Bare loops in so many processes at once, each with its share of the users."""
+    users = max(1, settings.concurrency[0] // number)
+    share = settings.model_copy(update={"concurrency": (users,)})
+    with ThreadPoolExecutor(number) as threads:
+        lean = "bare: wire/async output-fields=id"
+        runs = [threads.submit(_run_variants, share, lean, {"BENCH_BARE": "bare"}, say) for _ in range(number)]
+        windows = [one for run in runs for one in run.result() if one.variant == "bare bare"]
+    return [replace(one, variant=BARE_PROCESSES[number - 1]) for one in windows]
 
 
 def _run_contrib(settings: Settings, say: Callable[[str], None]) -> list[Figures]:

@@ -16,6 +16,7 @@ from tests.integration.locust_command import SEARCHED
 MASTER = "demo-milvus-loadgen-r1-master"
 PROGRAMS = Path(sys.executable).parent
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
+PAUSING = Path(__file__).with_name("pausing.py")
 SMALL = {"rows": 300, "dim": 16, "clusters": 8, "queries": 50, "rounds": 1, "phase-seconds": 0.6, "warmup-seconds": 0.2}
 
 
@@ -70,7 +71,7 @@ class Release:
 
     def _here(self, argument: str) -> str:
         if argument.startswith("/opt/loadgen/locustfiles/"):
-            return str(LOCUSTFILES / Path(argument).name)
+            return f"{LOCUSTFILES / Path(argument).name},{PAUSING}"
         if argument.startswith("/etc/loadgen/config/"):
             return str(self.folder / Path(argument).name)
         if argument.startswith("/record/"):

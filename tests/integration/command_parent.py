@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,19 @@ from tests.corpus.fork_server import LOOK_SECONDS, PREPARED, end_as_interpreter
 HOLDER = "tests.integration.lease_holder"
 ENTRIES = {"locust": "locust.main", "loadgen": "loadgen.cli.main", HOLDER: HOLDER}
 """What the console scripts call `main` of, and a program of the tests."""
+CLIENTS = ("uvloop", "loadgen.clients.llamaindex", "loadgen.clients.pymilvus", "loadgen.clients.wire")
+"""What hardly any command does without, although it imports it late."""
+RAG = (
+    *(f"loadgen.clients.rag.{name}" for name in ("async_client", "sync_client", "connector", "corpora", "built_in")),
+    *("openai.resources.chat", "openai.resources.embeddings", "httpx", "httpcore", "h11", "anyio._backends._asyncio"),
+    *("llama_index.llms.openai_like", "llama_index.embeddings.openai_like", "llama_index.readers.file"),
+    *("nltk", "tiktoken", "tiktoken_ext.openai_public", "tokenizers", "safetensors.numpy"),
+)
+LATER = {
+    ("rag_", "--simulated-url", "--documents", "--embedding"): RAG,
+    ("--otlp",): ("loadgen.exporters.otlp.sending", "loadgen.exporters.otlp.sessions"),
+}
+"""What commands with such arguments import, four seconds long, where no command before them has had it imported."""
 PR_SET_PDEATHSIG = 1
 HEADER = 8
 """Bytes of a length and of a pid."""
@@ -36,12 +49,12 @@ def main() -> None:
     asking = socket.socket(fileno=int(sys.argv[1]))
     sys.argv = ["locust"]
     os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
-    for name in ("locust.main", *PREPARED):
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # no child copies memory only to count who refers to it
+    _import(("locust.main", *PREPARED, *CLIENTS))
     while (asked := _read(asking)) is not None:
         command, files = asked
+        for words, names in LATER.items():
+            if any(word in argument for word in words for argument in command["arguments"]):
+                _import(names)
         between = os.fork()
         if not between:
             own = os.getpid()
@@ -57,6 +70,16 @@ def main() -> None:
             os.close(file)
         os.waitpid(between, 0)
         asking.sendall(bytes(HEADER))
+
+
+def _import(names: Iterable[str]) -> None:
+    """Import what is not there yet, for all commands from now on."""
+    missing = [name for name in names if name not in sys.modules]
+    for name in missing:
+        importlib.import_module(name)
+    if missing:
+        gc.collect()
+        gc.freeze()  # no child copies memory only to count who refers to it
 
 
 def _read(asking: socket.socket) -> tuple[dict[str, Any], list[int]] | None:

@@ -32,7 +32,7 @@ ENDS_WITHIN = 40.0
 """Seconds in which a command that is asked to end does so, on a machine that is busy; 5 on one that is not."""
 HEARTBEATS = 30
 """Seconds after which a master misses a worker. They are 3 in Locust's own way, which a busy machine may well take."""
-PAUSE = "0.02"
+PAUSE = "0.05"
 """Seconds between two operations of a user, unless a test says otherwise: hardly any is about much load."""
 AGREEING = COMPARED * len(Mode)
 """Searches by which a compare run looks, before its first phase, whether both modes answer alike."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -14,6 +15,7 @@ import pytest
 from loadgen.calibrate.commands import CalibrationError
 from loadgen.calibrate.driver import Driver
 from loadgen.calibrate.plan import ORDER, Drive, Kind
+from loadgen.cli.main import main
 from loadgen.datasets import open_dataset
 from loadgen.locust_plugin.wrapping import Instead
 from loadgen.measure.sample import Mode
@@ -22,7 +24,7 @@ from loadgen.milvus.server.delaying import DelayingServer
 from loadgen.milvus.server.delays import Delays
 from loadgen.milvus.store import close_stores, open_stores, to_query, warm_sync_stores
 from loadgen.settings.model import Settings
-from tests.integration.forked import ForkedCommand, run_forked
+from tests.integration.forked import ForkedCommand
 from tests.integration.locust_command import LOADGEN, LOCUST
 
 BASE = 0.02
@@ -30,7 +32,7 @@ SETTINGS = Settings.parse({"collection": "calibrate_test", "rows": 50, "dim": 8,
 
 
 class Forked(ForkedCommand):
-    """A command of the driver, whose `python -m locust` is forked; that of the A/A test starts as everywhere."""
+    """A command of the driver, whose `python -m locust` is forked; any other starts as everywhere."""
 
     def __init__(self, command: list[str], **given: Any) -> None:
         self.is_locust = command[1:3] == ["-m", "locust"]
@@ -124,12 +126,18 @@ def test_an_answer_is_never_given_before_it_is_due() -> None:
     asyncio.run(run())
 
 
-def test_the_a_a_test_compares_a_variant_with_itself_in_real_runs(tmp_path: Path) -> None:
-    command = [LOADGEN, "calibrate", "--aa", "--runs", "2", "--seconds", "0.5", "--json"]
-    done = run_forked(command, tmp_path, os.environ)
-    assert done.returncode == 0, done.stderr
-    assert '2 of 2: --variants "async; async", 8 x 0.5 s' in done.stderr
-    loaded = json.loads(done.stdout)
+@pytest.mark.usefixtures("forked")
+def test_the_a_a_test_compares_a_variant_with_itself_in_real_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", [LOADGEN, "calibrate", "--aa", "--runs", "2", "--seconds", "0.5", "--json"])
+    monkeypatch.setattr("loadgen.calibrate.command.signal", Instead(signal, signal=lambda *_: None))
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(main())
+    done = capsys.readouterr()
+    assert ended.value.code == 0, done.err
+    assert '2 of 2: --variants "async; async", 8 x 0.5 s' in done.err
+    loaded = json.loads(done.out)
     assert loaded["variants"] == "async; async"
     assert [one["runs"] for one in loaded["counts"]] == [2, 2]
     assert loaded["invalid"] == sum(bool(run["invalid"]) for run in loaded["runs"])

@@ -137,7 +137,7 @@ def test_a_worker_that_is_evicted_or_killed_fails_so_that_it_is_replaced_and_its
 ) -> None:
     result = release(tmp_path / "pods", milvus.uri, free_port, "search async throughput > 0", workers=2)
     file = result.folder / "loadgen.conf"
-    file.write_text(file.read_text().replace('phase-seconds = "0.6"', 'phase-seconds = "6"'))
+    file.write_text(file.read_text().replace('phase-seconds = "0.6"', 'phase-seconds = "4"'))
     assert end(result.start("master", "initContainers"))[0] == 0
     master, evicted, other = (result.start(role) for role in ("master", "worker", "worker"))
     assert master.stdout is not None

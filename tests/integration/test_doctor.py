@@ -1,10 +1,13 @@
 """`loadgen doctor` beside real servers: the way to them, their clock, and collections in each state."""
 
 import json
+import os
 import subprocess
-import sys
+from pathlib import Path
 from typing import Any
 
+from tests.integration.forked import run_forked
+from tests.integration.locust_command import LOADGEN
 from tests.integration.plain_clients import client_of
 from tests.integration.server_support import fill
 
@@ -12,8 +15,7 @@ NAME = "doctors_own"
 
 
 def run(*flags: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "loadgen.cli.main", "doctor", *flags]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return run_forked([LOADGEN, "doctor", *flags], Path.cwd(), os.environ)
 
 
 def examine(*flags: str) -> tuple[int, dict[str, dict[str, str]]]:

@@ -19,7 +19,7 @@ from tests.integration.plain_clients import client_of
 
 ROWS = 1_500
 DIM = 16
-BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2", "--queries", "60")
+BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.1", "--queries", "60")
 BOTH = ("--variants", "sync; pymilvus/async")
 ONLY_PYMILVUS = ("--variants", "pymilvus/sync; pymilvus/async")
 STRONG: Any = {"output_fields": ["count(*)"], "consistency_level": "Strong"}

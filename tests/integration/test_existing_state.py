@@ -23,7 +23,7 @@ from tests.integration.store_support import make_foreign
 
 NAME = "papers_of_tenants"
 ROWS, DIM, TENANTS = 600, 16, 5
-BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2", "--queries", "40")
+BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.1", "--queries", "40")
 STRONG: Any = {"output_fields": ["count(*)"], "consistency_level": "Strong"}
 
 

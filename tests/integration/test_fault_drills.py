@@ -16,7 +16,7 @@ SHORT = ("--headless", "--only-summary", *SMALL, "--rounds", "1", "--warmup-seco
 
 def drill(folder: Path, *arguments: str) -> tuple[Run, RunRecord]:
     """A run of drill.py with two users, and its record."""
-    run = start_locust(folder, *SHORT, "--concurrency", "2", *arguments, files="drill.py").finish(280)
+    run = start_locust(folder, *SHORT, "--concurrency", "2", *arguments, files="drill.py", PAUSE="0.1").finish(280)
     assert "Traceback" not in run.err, run.err
     assert list(folder.glob("runs/*.json")), f"{run.out}\n{run.err}"
     return run, one_record(folder)
@@ -36,7 +36,7 @@ def assert_timeline_agrees(phase: PhaseRecord) -> None:
 
 
 def test_a_killed_server_comes_back_with_every_acknowledged_row(tmp_path: Path) -> None:
-    flags = ("--embedded", "lite", "--phase-seconds", "40", "--deadline", "2", "--fault", "3s kill server 1s")
+    flags = ("--embedded", "lite", "--phase-seconds", "30", "--deadline", "2", "--fault", "3s kill server 1s")
     run, record = drill(tmp_path, "--variants", "async connections=2", *flags, "--require", "recovery < 1 ms")
     assert run.code == 1, run.out
     assert "MISSED: recovery < 1 ms: " in run.out

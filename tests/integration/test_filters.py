@@ -23,7 +23,7 @@ BRIEF = (
     "--rounds",
     "1",
     "--phase-seconds",
-    "1",
+    "0.5",
     "--warmup-seconds",
     "0.2",
     "--recall-every",

@@ -10,7 +10,7 @@ from tests.integration.locust_command import SMALL, record_of, run_locust
 from tests.integration.plain_clients import client_of
 from tests.integration.store_support import count_rows, drop
 
-BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1.5", "--warmup-seconds", "0.2")
+BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
 LEVELS = ("Strong", "Bounded", "Eventually")
 
 

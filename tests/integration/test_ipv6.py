@@ -71,7 +71,7 @@ def test_a_closed_port_of_an_ipv6_address_is_named_as_it_was_given() -> None:
 
 
 def test_the_command_compares_at_an_ipv6_address(uri: str, tmp_path: Path) -> None:
-    phases = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0")
+    phases = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0")
     run = run_locust(tmp_path, "--host", uri, "--collection", "ipv6_command", *SMALL, *phases, timeout=280)
     run.assert_good()
     assert min(run.counted[f"{mode} search"] for mode in Mode) > 0

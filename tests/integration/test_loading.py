@@ -21,7 +21,7 @@ from tests.integration.locust_command import SMALL, Run, run_locust
 from tests.integration.plain_clients import client_of
 from tests.integration.store_support import drop, prepare_for, settings_for
 
-BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")
+BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.1")
 
 
 def run_waiting(folder: Path, *flags: str) -> Run:

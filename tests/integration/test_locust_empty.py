@@ -10,7 +10,7 @@ from loadgen.milvus.server import EmbeddedServer
 from loadgen.results.record import read_record
 from tests.integration.locust_command import SEARCHED, SMALL, run_locust
 
-PHASES = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
+PHASES = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.2")
 USERS = """
     from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
     from loadgen import AsyncUser, SyncUser, plug

@@ -15,7 +15,6 @@ from tests.integration.locust_command import (
     record_of,
     requests_seen,
     run_locust,
-    start_fresh,
     start_locust,
 )
 
@@ -111,7 +110,7 @@ def test_ctrl_c_ends_soon_with_the_figures_and_no_traceback(
 ) -> None:
     before = searches(milvus) + AGREEING
     flags = ("--collection", SEARCHED, *SMALL, "--concurrency", "4", "--phase-seconds", "60", *layout)
-    run = (start_fresh if layout else start_locust)(tmp_path, "--headless", "--host", milvus.uri, *flags)
+    run = start_locust(tmp_path, "--headless", "--host", milvus.uri, *flags)
     assert run.process.stderr
     for line in run.process.stderr:
         if "Phase 1 of 8: sync, 4 users" in line:

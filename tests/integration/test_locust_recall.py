@@ -6,7 +6,7 @@ from loadgen.milvus.server import EmbeddedServer
 from loadgen.results.record import RunRecord
 from tests.integration.locust_command import record_of, run_locust
 
-BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
+BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.2")
 SPREAD_OUT = ("--rows", "2000", "--dim", "32", "--spread", "4", "--queries", "200")
 """Hardly any clusters: what is near lies in many cells of an index."""
 HALVED = '''

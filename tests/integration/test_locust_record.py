@@ -117,7 +117,7 @@ def assert_reported(run: Run, path: Path) -> None:
 def drawn_again(record: RunRecord) -> tuple[float, float, float]:
     """The ratio of throughputs by the same bootstrap, from the record alone."""
     phases = [
-        SlicedPhase(phase.mode, tuple(slices.pieces))
+        SlicedPhase(phase.mode, slices.table)
         for phase in record.phases
         for slices in [phase.operations[0].slices]
         if slices is not None

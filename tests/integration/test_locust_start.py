@@ -134,13 +134,13 @@ def test_other_peoples_locustfiles_break_as_ever(folder: Path) -> None:
 def test_prepare_tells_it_in_the_same_words(name: str, folder: Path) -> None:
     text, words = BROKEN.get(name, ("", "empty.py: has no user class."))
     (folder / name).write_text(text)
-    done = run(folder, LOADGEN, "prepare", "-f", name, "--host", "http://127.0.0.1:1", fresh=name in FRESH)
+    done = run(folder, LOADGEN, "prepare", "-f", name, "--host", "http://127.0.0.1:1", fresh=False)
     assert_refused(done, words)
 
 
 def test_ctrl_c_while_the_locustfile_is_loaded_ends_in_one_line_with_130(folder: Path) -> None:
     (folder / "interrupted.py").write_text(f"{HEAD}plug(events)\nraise KeyboardInterrupt\n")
-    done = run(folder, LOCUST, "-f", "interrupted.py", "--headless")
+    done = run(folder, LOCUST, "-f", "interrupted.py", "--headless", fresh=False)
     assert (done.returncode, done.stdout + done.stderr) == (130, "Interrupted before the run began.\n")
 
 

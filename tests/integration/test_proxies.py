@@ -91,7 +91,7 @@ def test_the_embedded_server_is_started_without_a_proxy(proxy: RefusingProxy) ->
 
 
 def test_a_run_of_both_modes_takes_no_proxy(proxy: RefusingProxy, tmp_path: Path) -> None:
-    phases = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0")
+    phases = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0")
     run_locust(tmp_path, "--embedded", "lite", *SMALL, *phases, timeout=280, fresh=True).assert_good()
     assert proxy.seen == []
 

@@ -15,7 +15,7 @@ import pytest
 
 from loadgen.llm_server import Behaviour, LlmServer, start_llm_server
 from loadgen.llm_server.plan import plan_chat
-from loadgen.measure.histograms import decode_histogram
+from loadgen.measure.histogram_texts import decode_histogram
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.results.record import RunRecord
 from tests.integration.cluster_support import Cluster
@@ -26,11 +26,11 @@ from tests.integration.store_support import count_rows, drop
 
 BRIEF = (
     "--concurrency",
-    "3",
+    "2",
     "--rounds",
     "1",
     "--phase-seconds",
-    "2",
+    "1",
     "--warmup-seconds",
     "0.2",
     "--recall-every",

@@ -16,7 +16,7 @@ from loadgen.clients.rag.pipeline import STAGES, IngestPath, Source, aingest, in
 from loadgen.clients.rag.questions import generate_questions, recall_of
 from loadgen.llm_server import Behaviour, start_llm_server
 from loadgen.llm_server.plan import plan_embedding
-from loadgen.measure.histograms import decode_histogram
+from loadgen.measure.histogram_texts import decode_histogram
 from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.sample import Outcome
 from loadgen.results.record import read_record

@@ -16,7 +16,7 @@ from tests.integration.locust_command import SMALL, Run, record_of, run_locust, 
 from tests.integration.plain_clients import client_of, open_store
 from tests.integration.store_support import drop
 
-BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.8", "--warmup-seconds", "0.2")
+BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.1")
 NEEDED = "--search-kind hybrid: needs Milvus 2.5 or later, or Milvus Lite: the server is v2.3.5-lite"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from loadgen.clients import find_layer
 from loadgen.datasets import open_dataset
-from loadgen.measure.histograms import decode_histogram
+from loadgen.measure.histogram_texts import decode_histogram
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.measure.store_stages import STAGES
 from loadgen.measure.tracing import Tracer
@@ -94,7 +94,7 @@ def test_a_run_has_stages_of_all_clients_in_both_modes(lite_uri: str, tmp_path: 
 
 def test_arrivals_have_a_queue(lite_uri: str, tmp_path: Path) -> None:
     own = ("--host", lite_uri, "--collection", "staged_run", *SMALL, "--variants", "wire/async; wire/sync")
-    timing = ("--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.1", "--stages")
+    timing = ("--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.1", "--stages")
     flags = ("--arrival", "constant", "--rate", "20", "--require", "search queue p50 < 100 s")
     done = run_locust(tmp_path, *own, *timing, *flags)
     done.assert_good()

@@ -162,7 +162,7 @@ def test_the_command_compares_over_one_way_tls_with_an_authority(
     one_way: str, certificates: Certificates, tmp_path: Path
 ) -> None:
     tls = ("--host", f"https://{one_way}", "--ca-file", certificates.authority.cert)
-    phases = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0")
+    phases = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0")
     run = run_locust(tmp_path, *tls, "--collection", "tls_one_way", *SMALL, *phases, timeout=280)
     run.assert_good()
     assert min(run.counted[f"{mode} search"] for mode in Mode) > 0
@@ -247,7 +247,7 @@ def test_a_client_without_a_certificate_is_not_let_in(mutual: str, certificates:
 
 def test_the_command_compares_over_mutual_tls(mutual: str, trio: dict[str, str], tmp_path: Path) -> None:
     tls = ("--host", f"https://{mutual}", "--server-name", NAME, *_flags(trio))
-    phases = ("--concurrency", "2", "--phase-seconds", "1", "--warmup-seconds", "0")
+    phases = ("--concurrency", "2", "--phase-seconds", "0.5", "--warmup-seconds", "0")
     run = run_locust(tmp_path, *tls, "--collection", "tls_command", *SMALL, *phases)
     run.assert_good()
     assert set(run.counted) == {"sync search", "async search"}

@@ -25,7 +25,7 @@ from tests.integration.store_support import prepare_for, settings_for
 from tests.unit.wire_support import compare_decoders
 
 METADATA = "tenant:int:5; lang:enum:de,en; year:int:2000-2026"
-BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
+BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.2")
 WIRE, PLAIN = (find_layer(name) for name in ("wire", "pymilvus"))
 FILTER = Narrowing(parse_filter("tenant == 3 and year >= 2005"))
 

@@ -5,6 +5,7 @@ import pytest
 
 from loadgen.results.drift import find_drifts
 from loadgen.results.record import CourseRecord
+from loadgen.results.series import find_series
 from tests.unit.record_support import operation, phase, record
 from tests.unit.simulated_phases import ALONE, Machine, drifts, rounds, simulate
 
@@ -25,7 +26,9 @@ def test_noise_within_the_only_phase_of_a_run_is_no_drift() -> None:
     rng = np.random.default_rng(5)
     result = 0
     for _ in range(60):
-        pieces = [piece for one in simulate(Machine(order=("A",) * 30, phase_noise=0.0), rng) for piece in one.slices]
+        pieces = [
+            piece for one in simulate(Machine(order=("A",) * 30, phase_noise=0.0), rng) for piece in one.slices.pieces
+        ]
         course = CourseRecord(seconds=1.0, answered=tuple(piece.operations for piece in pieces))
-        result += len([*find_drifts(record(phase("async", 8, operation(course=course))))])
+        result += len([*find_drifts(find_series(record(phase("async", 8, operation(course=course)))))])
     assert result <= 2

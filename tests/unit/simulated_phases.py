@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from loadgen.measure.histograms import COARSE_BITS, SparseHistogram, find_values
 from loadgen.measure.sample import Mode
+from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import PLACE_BITS, SliceStats, add_times
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
 from loadgen.results.comparison import Comparison, Pair, Ratio, compare_phases
@@ -60,7 +61,7 @@ def simulate(machine: Machine, rng: np.random.Generator) -> list[SlicedPhase]:
     seconds = 0.01 * (1 + rng.pareto(2.5, len(owner))) / np.exp(speed)[owner]
     operation_stats = stats(owner, seconds, len(operations))
     return [
-        SlicedPhase(mode, tuple(operation_stats[at * SLICES : (at + 1) * SLICES]))
+        SlicedPhase(mode, SliceTable.of(operation_stats[at * SLICES : (at + 1) * SLICES]))
         for at, mode in enumerate(machine.order)
     ]
 
@@ -122,7 +123,7 @@ def make_phases(rng: np.random.Generator, phases: int, slices: int = 10) -> list
             seconds = rng.exponential(0.01, rng.poisson(60 * (1.1 if ROUND[number % 4] == "async" else 1.0)))
             add_times([piece], np.zeros(len(seconds)), seconds, answered=True)
             pieces.append(piece)
-        result.append(SlicedPhase(ROUND[number % 4], tuple(pieces)))
+        result.append(SlicedPhase(ROUND[number % 4], SliceTable.of(pieces)))
     return result
 
 

@@ -1,12 +1,16 @@
 """The numbers of the bootstrap: the same seed gives the same interval in every version, whatever is made faster."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from loadgen.measure.histograms import SparseHistogram
+from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import SliceStats
 from loadgen.results import bootstrap
-from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, resample, spread
+from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, spread
+from loadgen.results.resampling import resample, resample_together
 
 
 def phase(number: int, slices: int = 10, more: int = 0) -> SlicedPhase:
@@ -16,7 +20,7 @@ def phase(number: int, slices: int = 10, more: int = 0) -> SlicedPhase:
         base = 9216 + 128 * ((3 * place + number) % 5)
         times = SparseHistogram({base: 12, base + 1280: 6 + (place + number) % 3, 20480: 2})
         pieces.append(SliceStats(1.0, 20 + (place * 7 + number) % 6 + more, times))
-    return SlicedPhase("sync", tuple(pieces))
+    return SlicedPhase("sync", SliceTable.of(pieces))
 
 
 def two_sides(phases: int) -> np.ndarray:
@@ -30,7 +34,7 @@ def test_a_seed_draws_the_same_replicates_of_a_phase() -> None:
         [3.08471182, -4.63030746, -3.8827532],
         [3.12231762, -4.62856553, -3.88275692],
     ]
-    assert resample(phase(0), np.random.default_rng(7), 3) == pytest.approx(np.array(expected), abs=1e-8)
+    assert resample(phase(0).slices, np.random.default_rng(7), 3) == pytest.approx(np.array(expected), abs=1e-8)
 
 
 def test_slices_of_a_long_phase_are_added_up_to_600_at_most() -> None:
@@ -39,7 +43,7 @@ def test_slices_of_a_long_phase_are_added_up_to_600_at_most() -> None:
         [3.11351531, -4.63030677, -3.88275259],
         [3.11351531, -4.63036191, -3.88275259],
     ]
-    assert resample(phase(0, 1500), np.random.default_rng(7), 2) == pytest.approx(np.array(expected), abs=1e-8)
+    assert resample(phase(0, 1500).slices, np.random.default_rng(7), 2) == pytest.approx(np.array(expected), abs=1e-8)
 
 
 def test_a_seed_gives_the_same_spread_of_few_phases() -> None:
@@ -65,11 +69,11 @@ def test_the_replicates_of_all_phases_together_are_as_many_as_those_of_the_phase
 ) -> None:
     asked: list[int] = []
 
-    def counted(one: SlicedPhase, rng: np.random.Generator, replicates: int) -> np.ndarray:
-        asked.append(replicates)
-        return resample(one, rng, replicates)
+    def counted(tables: Sequence[SliceTable], blocks: np.ndarray) -> np.ndarray:
+        asked.extend([blocks.shape[1]] * len(tables))
+        return resample_together(tables, blocks)
 
-    monkeypatch.setattr(bootstrap, "resample", counted)
+    monkeypatch.setattr(bootstrap, "resample_together", counted)
     monkeypatch.setattr(bootstrap, "PHASES_IN_FULL", 2)
     monkeypatch.setattr(bootstrap, "REPLICATES_AT_LEAST", 3)
     for replicates in (2, 4, 10, 100):
@@ -82,11 +86,11 @@ def test_of_many_phases_each_has_fewer_replicates_and_the_spread_is_that_of_all(
 ) -> None:
     asked: list[int] = []
 
-    def counted(one: SlicedPhase, rng: np.random.Generator, replicates: int) -> np.ndarray:
-        asked.append(replicates)
-        return resample(one, rng, replicates)
+    def counted(tables: Sequence[SliceTable], blocks: np.ndarray) -> np.ndarray:
+        asked.extend([blocks.shape[1]] * len(tables))
+        return resample_together(tables, blocks)
 
-    monkeypatch.setattr(bootstrap, "resample", counted)
+    monkeypatch.setattr(bootstrap, "resample_together", counted)
     result = spread(
         two_sides(70), [phase(number) for number in range(70)], np.random.default_rng(7), PhaseNoise(), 2000
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from loadgen.measure.sample import Mode
+from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.comparison import (
@@ -23,13 +24,15 @@ from loadgen.results.comparison import (
 from tests.unit.simulated_phases import ROUND, SLICES, Machine, simulate
 
 
-def steady(mode: Mode, operations: int = 100, seconds: float = 0.01, slices: int = SLICES) -> SlicedPhase:
-    """A phase without any noise."""
+def steady(
+    mode: Mode, operations: int = 100, seconds: float = 0.01, slices: int = SLICES, stalled: int = 0
+) -> SlicedPhase:
+    """A phase without any noise; of each slice so many operations are slow besides."""
     pieces = [SliceStats(1.0) for _ in range(slices)]
     for piece in pieces:
-        for _ in range(operations):
-            piece.add(seconds)
-    return SlicedPhase(mode, tuple(pieces))
+        for duration in [seconds] * operations + [0.5] * stalled:
+            piece.add(duration)
+    return SlicedPhase(mode, SliceTable.of(pieces))
 
 
 def compare(*phases: SlicedPhase, reasons: Sequence[str] = ()) -> Comparison:
@@ -52,10 +55,7 @@ def test_ratios_are_async_to_sync_and_drift_in_a_line_cancels() -> None:
 
 
 def test_p99_sees_what_p50_does_not() -> None:
-    slow = steady(Mode.ASYNC)
-    for piece in slow.slices:
-        for _ in range(3):
-            piece.add(0.5)
+    slow = steady(Mode.ASYNC, stalled=3)
     compared = compare(steady(Mode.SYNC), slow, slow, steady(Mode.SYNC))
     assert compared.p50 is not None
     assert compared.p99 is not None
@@ -133,8 +133,8 @@ def test_reasons_from_outside_make_it_invalid_and_come_first() -> None:
 
 
 def test_a_stall_of_most_slices_is_survived() -> None:
-    empty = tuple(SliceStats(1.0) for _ in range(SLICES - 1))
-    stalled = SlicedPhase(Mode.SYNC, (*steady(Mode.SYNC).slices[:1], *empty))
+    empty = [SliceStats(1.0) for _ in range(SLICES - 1)]
+    stalled = SlicedPhase(Mode.SYNC, SliceTable.of([*steady(Mode.SYNC).slices.pieces[:1], *empty]))
     compared = compare(stalled, steady(Mode.ASYNC), steady(Mode.ASYNC), stalled)
     assert compared.throughput is not None
     assert compared.throughput.estimate == pytest.approx(10)
@@ -145,7 +145,7 @@ def test_a_stall_of_most_slices_is_survived() -> None:
 
 def test_a_slice_without_length_is_refused() -> None:
     with pytest.raises(ValueError, match="more than 0 seconds"):
-        compare(SlicedPhase(Mode.SYNC, (SliceStats(0.0),)))
+        compare(SlicedPhase(Mode.SYNC, SliceTable.of([SliceStats(0.0)])))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_quantile_of_counted_times_is_less_than_1_percent_off() -> None:
         pieces = tuple(SliceStats(1.0) for _ in range(SLICES))
         for at, seconds in enumerate(times[mode].tolist()):
             pieces[at % SLICES].add(seconds)
-        phases.append(SlicedPhase(mode, pieces))
+        phases.append(SlicedPhase(mode, SliceTable.of(pieces)))
     compared = compare(*phases)
     assert compared.p50 is not None
     assert compared.p99 is not None

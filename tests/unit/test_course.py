@@ -52,8 +52,8 @@ def sample(finished: float, outcome: Outcome = Outcome.OK) -> Sample:
 def window_of(phase: Phase, *moments: float) -> Window:
     window = Window(phase, 100.0, seconds=4.0)
     for moment in moments:
-        window.add(sample(100.0 + moment))
-    window.add(sample(100.5, Outcome.FAILED))
+        window.add([sample(100.0 + moment)])
+    window.add([sample(100.5, Outcome.FAILED)])
     return window
 
 

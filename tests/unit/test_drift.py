@@ -8,10 +8,12 @@ import pytest
 
 from loadgen.measure.histograms import SparseHistogram
 from loadgen.measure.sample import Outcome
+from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import SliceStats, add_times
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.drift import LEAST, P50, THROUGHPUT, find_drift, say_drifts
 from loadgen.results.record import CollectionRecord, CourseRecord, OperationRecord, RunRecord
+from loadgen.results.series import find_series
 from tests.unit.record_support import manifest, operation, record, timed
 from tests.unit.record_support import phase as recorded
 from tests.unit.simulated_phases import ALONE, Machine, drifts, rounds, stats
@@ -35,7 +37,7 @@ def test_response_times_drift_the_other_way() -> None:
 
 def phase(operations: int, slices: int = 10) -> SlicedPhase:
     times = {5_000: operations}
-    return SlicedPhase("A", tuple(SliceStats(1.0, operations, SparseHistogram(times)) for _ in range(slices)))
+    return SlicedPhase("A", SliceTable.of([SliceStats(1.0, operations, SparseHistogram(times)) for _ in range(slices)]))
 
 
 def test_a_small_change_is_none_however_certain_it_is() -> None:
@@ -68,6 +70,10 @@ def one_mode(counts: list[int], *others: OperationRecord, **given: Any) -> RunRe
     return record(recorded("async", 8, course(counts), *others), manifest=manifest(**given))
 
 
+def said_of(run: RunRecord) -> list[str]:
+    return [*say_drifts(run, find_series(run))]
+
+
 def noisy(counts: list[float]) -> list[int]:
     rng = np.random.default_rng(3)
     return [round(count * rng.normal(1, 0.03)) for count in counts]
@@ -77,18 +83,18 @@ SINKING = noisy([1_000 - 5 * second for second in range(120)])
 
 
 def test_a_run_of_one_mode_is_looked_at_from_two_minutes_on() -> None:
-    (said,) = say_drifts(one_mode(SINKING))
+    (said,) = said_of(one_mode(SINKING))
     assert said.startswith("search of async at 8 users drifted: the last tenth of its phase had 0.4")
     assert "times the operations/s of the first, which is more than noise" in said
-    assert [*say_drifts(one_mode(noisy([1_000.0] * 120)))] == []
-    assert [*say_drifts(one_mode(SINKING[:119]))] == []
+    assert said_of(one_mode(noisy([1_000.0] * 120))) == []
+    assert said_of(one_mode(SINKING[:119])) == []
 
 
 def test_a_single_long_phase_with_slices_is_looked_at_too() -> None:
     sliced = record(recorded("async", 8, timed(SINKING), seconds=120.0))
-    assert len([*say_drifts(sliced)]) == 1
+    assert len(said_of(sliced)) == 1
     twice = record(*(recorded("async", 8, timed(SINKING), seconds=120.0) for _ in range(2)))
-    assert [*say_drifts(twice)] == [], "the last phase is like the first"
+    assert said_of(twice) == [], "the last phase is like the first"
 
 
 def collection(compaction: Any = "completed", before: int | None = 3, after: int | None = 3) -> CollectionRecord:
@@ -109,7 +115,7 @@ NEITHER = "Neither inserts nor a compaction of the run can be the cause: the mac
 
 
 def test_ingests_are_a_cause_too() -> None:
-    (said,) = say_drifts(one_mode(SINKING, written("ingest", 40)))
+    (said,) = said_of(one_mode(SINKING, written("ingest", 40)))
     assert "The 40 ingests of the run made the collection grow meanwhile" in said
 
 
@@ -131,7 +137,7 @@ def test_the_cause_is_what_the_record_shows(
     writes: list[tuple[str, int]], collections: list[CollectionRecord], expected: list[str]
 ) -> None:
     others = [written(*one) for one in writes]
-    (said,) = say_drifts(one_mode(SINKING, *others, collections=tuple(collections)))
+    (said,) = said_of(one_mode(SINKING, *others, collections=tuple(collections)))
     every = (GREW, CHANGED, PENDING, MERGED, NEITHER)
     assert [text for text in every if text in said] == [text for text in expected if text in every]
     assert all(text in said for text in expected)

@@ -22,7 +22,7 @@ from loadgen.results.phase_result import PhaseResult, finalise
 from loadgen.results.record import RunRecord, settings_without_secrets
 from loadgen.results.requirements import judge, judge_faults, parse_requirement
 from loadgen.results.verdict import explain
-from loadgen.settings.fault_grammar import parse_fault
+from loadgen.settings.fault_grammar import parse_fault, read_faults
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from tests.unit.record_support import record
@@ -74,6 +74,14 @@ def test_failures_after_the_limit_are_not_expected() -> None:
     results = result(notes=replace(NOTES, recovery_within=0.0)).record.faults
     assert results is not None
     assert results.expected_failures == 8, "those of the pause of 2 s"
+
+
+def test_failures_between_a_kill_and_its_restart_are_expected() -> None:
+    kill, restart = read_faults(Settings.parse({"fault": "4s kill server; 6500ms restart server"}))
+    events = (FaultEvent(kill, "4s kill server", 4.0, 4.1), FaultEvent(restart, "restart server", 6.5, 6.5))
+    results = result(notes=FaultNotes(0.0, events)).record.faults
+    assert results is not None
+    assert results.expected_failures == 10
 
 
 def test_a_phase_without_faults_has_none_and_a_message_carries_the_course() -> None:

@@ -8,7 +8,8 @@ import pytest
 from gevent import GreenletExit
 
 from loadgen.control.fault_schedule import Effect, FaultSchedule, Runtime
-from loadgen.settings.fault_grammar import Action, PlannedFault, parse_fault
+from loadgen.settings.fault_grammar import Action, PlannedFault, parse_fault, read_faults
+from loadgen.settings.model import Settings
 
 
 class Clock:
@@ -64,7 +65,8 @@ def schedule(text: str, recovery_within: float = 30.0) -> tuple[FaultSchedule, R
         return Greenlet()
 
     runtime = Runtime(lambda: clock.now, clock.sleep, lambda function: function(), run_now)
-    return FaultSchedule([parse_fault(text)], injector, recovery_within, runtime), injector, clock
+    planned = read_faults(Settings.parse({"fault": text, "phase_seconds": 120}))
+    return FaultSchedule(planned, injector, recovery_within, runtime), injector, clock
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,17 @@ def test_a_fault_suspends_the_watch_until_its_recovery_limit_and_not_before() ->
     clock.now = 102 + 21
     faults.end()
     assert not faults.suspends()
+
+
+def test_a_killed_server_is_no_surprise_until_its_restart_however_late() -> None:
+    faults, injector, clock = schedule("10s kill server; 60s restart server", recovery_within=20.0)
+    faults.begin(0.0, 1)
+    assert [(at, name) for at, _, name in injector.asked] == [(10, "kill server"), (60, "restart server")]
+    result = []
+    for second in (9.9, 10.0, 31.0, 59.9, 79.9, 80.1):
+        clock.now = 100 + second
+        result.append(faults.suspends())
+    assert result == [False, True, True, True, True, False]
 
 
 def test_the_next_phase_has_its_own_events() -> None:

@@ -4,7 +4,7 @@ import base64
 import json
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 
 from loadgen.cli.main import main
-from loadgen.measure.histograms import HIGHEST, LOWEST, decode_histogram, new_histogram
+from loadgen.measure.histogram_texts import decode_histogram
+from loadgen.measure.histograms import HIGHEST, LOWEST, new_histogram
+from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import SLICES_AT_MOST
 from loadgen.reports.data_formats import to_json
 from loadgen.reports.html import to_html
 from loadgen.reports.markdown import to_markdown
 from loadgen.reports.summary import Summary, summarize
 from loadgen.results import bootstrap
-from loadgen.results.bootstrap import SlicedPhase, resample
 from loadgen.results.record import RecordError, RunRecord, read_record, write_record, writing
+from loadgen.results.resampling import resample, resample_together
 from loadgen.results.series import Series
 from loadgen.results.verdict import explain
 from loadgen.text.listing import name_phases
@@ -77,13 +79,13 @@ def test_a_page_of_500_loads_draws_some_of_them_and_says_so() -> None:
 
 
 def test_only_what_is_shown_of_a_long_table_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    computed: list[SlicedPhase] = []
+    computed: list[SliceTable] = []
 
-    def count(sliced_phase: SlicedPhase, *given: Any) -> Any:
-        computed.append(sliced_phase)
-        return resample(sliced_phase, *given)
+    def count(tables: Sequence[SliceTable], *given: Any) -> Any:
+        computed.extend(tables)
+        return resample_together(tables, *given)
 
-    monkeypatch.setattr(bootstrap, "resample", count)
+    monkeypatch.setattr(bootstrap, "resample_together", count)
     to_markdown([summarize(many_levels(500))])
     assert len(computed) == 400
 
@@ -154,8 +156,8 @@ def test_phases_are_named_in_spans(numbers: list[int], reported: str) -> None:
 
 def test_a_phase_of_very_many_slices_is_taken_in_longer_ones() -> None:
     (phase_of_hours,) = make_phases(np.random.default_rng(5), 1, 4 * SLICES_AT_MOST)
-    drawn = resample(phase_of_hours, np.random.default_rng(1), 200)
-    whole = sum(piece.operations for piece in phase_of_hours.slices) / (4 * SLICES_AT_MOST)
+    drawn = resample(phase_of_hours.slices, np.random.default_rng(1), 200)
+    whole = phase_of_hours.operations / (4 * SLICES_AT_MOST)
     assert np.exp(drawn[0, 0]) == pytest.approx(whole)
     assert np.std(drawn[1:, 0]) == pytest.approx(1 / np.sqrt(phase_of_hours.operations), rel=0.3)
 
@@ -241,15 +243,20 @@ def test_a_file_of_just_as_much_as_is_read_is_read(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"seconds": 10.0', '"seconds": 1e300'),
-        ('"ok": 50', '"ok": 1' + "0" * 400),
-        ('"seconds": 1.0', '"seconds": 1e-320'),
-        ('"buckets": "', '"buckets": "A'),
-        ('"counts": "', '"counts": "x'),
+        ('"seconds":10.0', '"seconds":1e300'),
+        ('"ok":50', '"ok":1' + "0" * 400),
+        ('"seconds":1.0', '"seconds":1e-320'),
+        ('"buckets":null', '"buckets":"A"'),
+        ('"counts":"', '"counts":"x'),
+        ('"counts":"', '"counts":3,"x":"'),
+        ('"histogram":"', '"histogram":"x'),
+        ('"operations":[10', '"operations":["x"'),
+        ('"operations":[10,10,10,10,10]', '"operations":5'),
+        ('"slices":{', '"slices":{"x":{},'),
         ('"estimate": 1.3', '"estimate": -1e308'),
         ('"low": 1.2', '"low": 0.0'),
         ('"high": 1.4', '"high": 1e308'),
-        ('"mean": 0.01', '"mean": -1e308'),
+        ('"mean":0.01', '"mean":-1e308'),
     ],
 )
 def test_figures_that_no_run_has_are_drawn_or_refused_in_one_line(

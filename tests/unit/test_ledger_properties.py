@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgen.control.merged_ledger import MergedLedger
+from loadgen.measure.batch import Batch
 from loadgen.measure.histograms import (
     COARSE_BITS,
     EXACT_BITS,
@@ -210,7 +211,7 @@ timed = st.tuples(seconds, st.sampled_from([0.0, 0.0, 0.25]))
 def times_of(some: Sequence[tuple[float, float]]) -> Times:
     made = Times()
     if some:
-        made.add_all([Sample(Mode.SYNC, "x", -late, 0.0, took, Outcome.OK, 1) for took, late in some])
+        made.add_all(Batch.of([Sample(Mode.SYNC, "x", -late, 0.0, took, Outcome.OK, 1) for took, late in some]))
     return made
 
 

@@ -17,7 +17,7 @@ from locust.stats import RequestStats, setup_distributed_stats_event_listeners
 
 from loadgen.locust_plugin import patches
 from loadgen.locust_plugin.patches import (
-    RememberedNode,
+    ask_shapes_at_once,
     check_options,
     count_time_steadily,
     forget_worker,
@@ -26,6 +26,7 @@ from loadgen.locust_plugin.patches import (
     list_arguments_once,
     note_quit,
 )
+from loadgen.locust_plugin.remembered_node import RememberedNode
 
 ISSUE = re.compile(r"#\d+|no upstream issue known, \d\.\d+")
 OURS = [
@@ -36,7 +37,7 @@ OURS = [
 
 
 def test_there_are_workarounds() -> None:
-    assert {"wait_before_users", "RememberedNode", "take_sigterm"} <= {name for name, _ in OURS}
+    assert {"wait_before_users", "remember_absences", "take_sigterm"} <= {name for name, _ in OURS}
 
 
 @pytest.mark.parametrize(("name", "result"), OURS, ids=[name for name, _ in OURS])
@@ -125,6 +126,23 @@ def test_users_of_a_plan_are_started_by_its_shape_alone(caplog: pytest.LogCaptur
     environment.shape_class = None
     runner.start(5, 100)
     assert started == [3, 5]
+
+
+def test_a_shape_is_asked_for_its_next_step_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[object] = []
+    ticks = iter([(3, 1.0), (0, 1.0)])
+    shape = SimpleNamespace(tick=lambda: next(ticks, None))
+    runner = SimpleNamespace(
+        state=STATE_INIT,
+        environment=SimpleNamespace(shape_class=shape, parsed_options=None),
+        shape_last_tick=None,
+        start=lambda user_count, **_: done.append(user_count),
+        stop=lambda: done.append("stop"),
+    )
+    monkeypatch.setattr(gevent, "sleep", lambda seconds: done.append(f"{seconds} s"))
+    ask_shapes_at_once(runner)
+    runner.shape_worker()
+    assert done == [3, "0 s", 0, "0 s", "stop"]
 
 
 def test_a_worker_that_was_missing_is_remembered_although_it_is_back() -> None:

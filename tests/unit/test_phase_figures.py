@@ -27,5 +27,5 @@ def test_an_operation_of_which_none_ended_has_empty_slices_of_the_whole_phase(se
     ledger.open(Phase(0, Mode.SYNC, 1, seconds=seconds), 100.0, 100.0 + seconds)
     ledger.close(100.0 + seconds)
     [result] = results_of(ledger)
-    pieces = result.sliced("search").slices
+    pieces = result.sliced("search").slices.pieces
     assert [(piece.seconds, piece.operations) for piece in pieces] == [(seconds / number, 0)] * number

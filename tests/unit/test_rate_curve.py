@@ -11,13 +11,14 @@ from loadgen.measure.rate_curve import Points, RateCurve
 from loadgen.users.arrival_schedule import NamedOffset, Pace, Share, offsets
 
 SPIKE: Points = ((0.0, 0.0), (10.0, 100.0), (12.0, 100.0), (12.5, 20.0), (30.0, 20.0))
-RATES = st.floats(0, 100, allow_nan=False).map(lambda rate: round(rate, 3))
+RATES = st.floats(0, 50, allow_nan=False).map(lambda rate: round(rate, 3))
+"""Small: what is checked depends on the shape of a profile, and each arrival takes time."""
 
 
 @st.composite
 def curves(draw: st.DrawFn) -> Points:
-    """Points of a profile that begins at 0, with gaps from 0.1 to 8 s."""
-    gaps = draw(st.lists(st.integers(1, 80), min_size=1, max_size=6))
+    """Points of a profile that begins at 0, with gaps from 0.1 to 20 s."""
+    gaps = draw(st.lists(st.integers(1, 200), min_size=1, max_size=6))
     rates = draw(st.lists(RATES, min_size=len(gaps) + 1, max_size=len(gaps) + 1).filter(lambda some: max(some) > 0.1))
     return tuple((sum(gaps[:place]) / 10, rate) for place, rate in enumerate(rates))
 

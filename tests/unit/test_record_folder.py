@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
         path = write_record(runs, record(*phases, comparisons=(comparison(8),), run_id=run))
         os.utime(path, (1_700_000_000 + number, 1_700_000_000 + number))
     (runs / f"{RUN}.html").write_text("<title>Report</title><script>alert(1)</script>")
-    secret = '{"schema_version":6,"run_id":"secret"}'
+    secret = '{"schema_version":7,"run_id":"secret"}'
     for path in (tmp_path / "secret.json", runs / "sub" / "secret.json", runs / ".hidden.json"):
         path.write_text(secret)
     (runs / "notes.json").write_text('{"token": "secret"}')
@@ -83,7 +83,7 @@ def test_a_name_reaches_no_other_file(name: str, folder: Path) -> None:
 def test_only_the_newest_of_very_many_are_listed(tmp_path: Path) -> None:
     for number in range(LISTED + 5):
         path = tmp_path / f"run{number:03}.json"
-        path.write_text('{"schema_version":6,"run_id":"x"}')
+        path.write_text('{"schema_version":7,"run_id":"x"}')
         os.utime(path, (number, number))
     result = RecordFolder(str(tmp_path)).newest()
     assert (len(result), result[0].name, result[-1].name) == (LISTED, "run104.json", "run005.json")
@@ -111,7 +111,7 @@ def test_two_records_are_compared_by_name(folder: Path) -> None:
         reported = json.loads(answer.data)
         assert (answer.status_code, reported["old"], reported["new"]) == (200, RUN, OTHER)
         assert reported["verdict"][0] == "No significant regression beyond 5 %."
-        (folder / f"{OTHER}.json").write_text('{"schema_version":6,"run_id":"broken"')
+        (folder / f"{OTHER}.json").write_text('{"schema_version":7,"run_id":"broken"')
         answer = client.post("/variants/compare", data={"old": f"{RUN}.json", "new": f"{OTHER}.json"})
         assert answer.status_code == 422
         assert str(folder) not in answer.get_json()["message"]

@@ -234,4 +234,4 @@ def test_the_schema_requires_every_key_and_allows_no_other() -> None:
     for name, part in objects.items():
         assert part["additionalProperties"] is False, name
         assert set(part["required"]) == set(part["properties"]), name
-    assert schema()["properties"]["schema_version"]["const"] == SCHEMA_VERSION == 6
+    assert schema()["properties"]["schema_version"]["const"] == SCHEMA_VERSION == 7

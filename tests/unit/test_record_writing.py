@@ -166,14 +166,14 @@ def changed(folder: Path, **values: Any) -> Path:
 
 @pytest.mark.parametrize(
     ("result", "shown"),
-    [(1, "1"), (3, "3"), (7, "7"), (0, "0"), ("5", '"5"'), (True, "true"), (4.0, "4.0"), ([], "[]")],
+    [(1, "1"), (3, "3"), (8, "8"), (0, "0"), ("5", '"5"'), (True, "true"), (4.0, "4.0"), ([], "[]")],
 )
 def test_another_schema_version_is_told_with_both_versions_and_a_way_out(
     result: object, shown: str, tmp_path: Path
 ) -> None:
     path = changed(tmp_path, schema_version=result, manifest={"packages": {"milvus-loadgen": "0.9.1"}})
     assert error_of(path) == (
-        f"has schema version {shown}, this milvus-loadgen reads versions 4 to 6. "
+        f"has schema version {shown}, this milvus-loadgen reads versions 4 to 7. "
         "Read it with milvus-loadgen 0.9.1, or measure again."
     )
 

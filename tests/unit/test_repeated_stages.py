@@ -3,6 +3,7 @@
 import msgpack
 import pytest
 
+from loadgen.measure.batch import Batch
 from loadgen.measure.operation import Operation, OperationNameError
 from loadgen.measure.operation_stats import OperationStats
 from loadgen.measure.sample import Outcome, Sample, StageTimes
@@ -12,7 +13,8 @@ ASK = Operation("ask", stages=("embed",), repeated=("inter_token",))
 
 def stats_of(*stages: StageTimes) -> OperationStats:
     stats = OperationStats()
-    stats.add_all([Sample("async", "ask", 1.0, 1.0, 1.1, Outcome.OK, 1, stages=one) for one in stages])
+    samples = [Sample("async", "ask", 1.0, 1.0, 1.1, Outcome.OK, 1, stages=one) for one in stages]
+    stats.add_all(Batch.of(samples))
     return stats
 
 

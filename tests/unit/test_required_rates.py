@@ -1,12 +1,20 @@
 """Requirements on the highest rate: what they read from a search, and what is refused before it."""
 
-from typing import Any
+import sys
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from loadgen.control.rate_finder import RateFinder
+from loadgen.control.run import Run
 from loadgen.locust_plugin.preparation.result_settings import find_faults
+from loadgen.locust_plugin.run_results import RunFinalizer
+from loadgen.measure.ledger import Ledger
+from loadgen.milvus.store import ServerInfo
 from loadgen.results.record import RateFindingRecord, RunRecord
-from loadgen.results.requirements import judge, parse_requirement, read_rate_conditions
+from loadgen.results.requirements import find_proven, judge, parse_requirement, read_rate_conditions
+from loadgen.results.verdict import find_unfound
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 from tests.unit.rate_support import search
@@ -32,7 +40,14 @@ def searched(**given: Any) -> RunRecord:
         ("rate async > 295", {}, False, "300/s [290 to 310]"),
         ("search rate >= 290 /s", {}, True, "300/s [290 to 310]"),
         ("rate > 280", {"outcome": "at least", "low": None, "high": None}, True, "at least 300/s"),
-        ("rate > 400", {"outcome": "generator"}, False, "at least 300/s; the generator was at its limit"),
+        ("rate > 280", {"outcome": "generator"}, True, "at least 290/s; the generator was at its limit"),
+        ("rate > 295", {"outcome": "generator"}, False, "at least 290/s; the generator was at its limit"),
+        (
+            "rate > 1",
+            {"outcome": "generator", "low": None, "high": None},
+            False,
+            "the generator was at its limit at 300/s, and no step passed",
+        ),
         ("rate > 1", {"outcome": "none"}, False, "even the lowest rate that was tried, 300/s, failed"),
         ("rate > 1", {"outcome": "unfinished", "rate": None}, False, "the search was interrupted"),
         ("rate > 1", {"low": None}, False, "300/s without an interval"),
@@ -41,6 +56,53 @@ def searched(**given: Any) -> RunRecord:
 def test_the_lower_end_of_the_rate_decides(text: str, given: dict[str, Any], met: bool, measured: str) -> None:
     [result] = judge(searched(**given), [parse_requirement(text)])
     assert (result.met, result.measured, result.where) == (met, measured, WITHIN)
+
+
+NO_EDGE = {"outcome": "at least", "low": None, "high": None}
+
+
+@pytest.mark.parametrize(
+    ("require", "given", "why"),
+    [
+        (["rate > 280 /s"], NO_EDGE, ""),
+        (["rate async >= 290", "rate > 100 /s"], {"outcome": "generator"}, ""),
+        (["rate async >= 300"], {"outcome": "generator"}, "missed: rate async >= 300; no rate: async: the generator"),
+        (["rate > 1 /s"], NO_EDGE | {"outcome": "generator"}, "missed: rate > 1 /s; no rate: async: the generator"),
+        (["rate > 280 /s"], {}, ""),
+        ([], NO_EDGE, "no rate: async: every step passed, up to 300/s"),
+        (["rate async > 300 /s"], NO_EDGE, "missed: rate async > 300 /s; no rate: async: every step passed"),
+        (["rate > 280 /s", "rate > 400 /s"], NO_EDGE, "missed: rate > 400 /s; no rate: async: every step passed"),
+        (["rate > 1 /s"], {"outcome": "none"}, "missed: rate > 1 /s; no rate: async: even the lowest rate"),
+    ],
+)
+def test_a_search_that_ended_below_the_edge_is_a_success_where_its_rate_is_enough(
+    require: list[str], given: dict[str, Any], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finder = SimpleNamespace(is_over=True, as_record=lambda: searched(**given).rate_search)
+    settings = Settings.parse({"find_rate": "search p99 < 50 ms", "arrival": "constant", "require": require})
+    ending = RunFinalizer(Ledger())
+    run = Run("one", settings.model_copy(update={"record": ""}), (), finder=cast("RateFinder", finder))
+    ending.begin(run, ServerInfo("2.3.5", "milvus"), 1)
+    environment = SimpleNamespace(
+        parsed_options=SimpleNamespace(exit_code_on_error=1), web_ui=None, process_exit_code=None
+    )
+    ending.conclude(environment)
+    ending.tell_code(sys.stdout)
+    assert environment.process_exit_code == bool(why)
+    assert capsys.readouterr().out.startswith(f"Exit code 1: {why}" if why else "")
+
+
+def test_of_two_variants_only_those_whose_rate_is_enough_are_excused() -> None:
+    run = searched(**NO_EDGE)
+    assert run.rate_search is not None
+    (first,) = run.rate_search.findings
+    both = run.rate_search.model_copy(update={"findings": (first, first.model_copy(update={"variant": "sync"}))})
+    run = run.model_copy(update={"rate_search": both})
+    wanted = [parse_requirement(text) for text in ("rate async > 280", "search p99 < 50 ms")]
+    assert find_proven(run, wanted) == {"async"}
+    (missing,) = find_unfound(both, find_proven(run, wanted))
+    assert missing.startswith("no rate: sync: ")
+    assert find_proven(run, []) == find_proven(record(phase("sync")), wanted) == set()
 
 
 def test_a_rate_that_nobody_searched_for_meets_nothing() -> None:

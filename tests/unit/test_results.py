@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from loadgen.measure.sample import Mode, Outcome
+from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.changes import find_changes, find_refusals
@@ -83,7 +84,7 @@ def test_the_interval_of_a_figure_holds_the_truth_nearly_always() -> None:
 
 
 def test_phases_that_answered_nothing_have_no_interval() -> None:
-    empty = SlicedPhase(Mode.SYNC, tuple(SliceStats(1.0) for _ in range(5)))
+    empty = SlicedPhase(Mode.SYNC, SliceTable.of([SliceStats(1.0) for _ in range(5)]))
     rng = np.random.default_rng(1)
     assert estimate([], rng) is None
     assert estimate([empty], rng) is None

@@ -53,6 +53,12 @@ def replies(draw: Callable[[Any], Any]) -> Any:
         data.ids.int_id.data.extend(some(strategies.integers(-(2**63), 2**63 - 1)))
     else:
         data.ids.str_id.data.extend(some(TEXTS))
+    if draw(strategies.booleans()):
+        is_number = bool(data.ids.int_id.data)
+        field = data.fields_data.add(type=DataType.INT64 if is_number else DataType.VARCHAR, field_name="pk")
+        field.scalars.long_data.data.extend(data.ids.int_id.data)
+        if not is_number:
+            field.scalars.string_data.data.extend(data.ids.str_id.data)
     for name in draw(strategies.lists(strategies.sampled_from(list(SCALARS)), unique=True)):
         kind, attribute, values = SCALARS[name]
         field = data.fields_data.add(type=kind, field_name=name)

@@ -15,7 +15,8 @@ from loadgen.clients.rag.client import ASK
 from loadgen.clients.rag.stages import FIRST_TOKEN, INTER_TOKEN
 from loadgen.llm_server import ServiceCounts, start_llm_server
 from loadgen.llm_server.plan import plan_chat
-from loadgen.measure.histograms import decode_histogram, new_histogram
+from loadgen.measure.histogram_texts import decode_histogram
+from loadgen.measure.histograms import new_histogram
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.results.record import OperationRecord, RunRecord, read_record
 from loadgen.text.listing import count_of

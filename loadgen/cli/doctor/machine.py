@@ -78,7 +78,7 @@ def check_cores(cores: float, load: float) -> Iterator[Finding]:
     else:
         yield Finding("cores", State.OK, f"{text}; one process uses little more than one: see --processes")
     if load > IDLE_SHARE * cores:
-        text = f"other processes keep {load:.1f} of {cores:g} cores busy (load average of a minute)"
+        text = f"load average {load:.1f} on {cores:g} core{'s' * (cores != 1)}: other processes use them"
         yield Finding("other work", State.NOTE, text, "End them: what waits for a core looks like a slow server.")
     else:
         yield Finding("other work", State.OK, f"load average {load:.1f}")

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 from pymilvus.client.types import DataType
 from pymilvus.client.utils import check_status
 from pymilvus.grpc_gen import milvus_pb2
+
+_parse_search = milvus_pb2.SearchResults.FromString
 
 
 class Hits(NamedTuple):
@@ -16,8 +16,8 @@ class Hits(NamedTuple):
 
     ids: list[Any]
     """Texts or numbers, as the primary key is."""
-    scores: npt.NDArray[np.float32]
-    """(hits,)"""
+    scores: list[float]
+    """One per hit: float32, as Milvus sends them."""
     counts: list[int]
     """Hits of each query vector."""
     columns: dict[str, list[Any]]
@@ -34,17 +34,14 @@ class Written(NamedTuple):
 
 def decode_search(reply: bytes) -> Hits:
     """The hits of `SearchResults`; vectors in it are skipped."""
-    answer = milvus_pb2.SearchResults.FromString(reply)
-    check_status(answer.status)
+    answer = _parse_search(reply)
+    status = answer.status
+    if status.code or status.error_code:
+        check_status(status)
     result = answer.results
-    ids = result.ids
-    scores = result.scores
-    return Hits(
-        list(ids.str_id.data) or list(ids.int_id.data),
-        np.fromiter(scores, np.float32, len(scores)),
-        list(result.topks),
-        _read_columns(result.fields_data, result.output_fields) if result.fields_data else {},
-    )
+    ids = result.ids.str_id.data[:] or result.ids.int_id.data[:]  # a slice is a list, in half the time of `list`
+    fields = result.fields_data
+    return Hits(ids, result.scores[:], result.topks[:], _read_columns(fields, result, ids) if fields else {})
 
 
 def decode_written(reply: bytes) -> Written:
@@ -66,9 +63,13 @@ def text_ids(ids: Sequence[Any]) -> Sequence[str]:
     return ids if not ids or isinstance(ids[0], str) else [str(one) for one in ids]
 
 
-def _read_columns(fields: Sequence[Any], requested: Sequence[str]) -> dict[str, list[Any]]:
+def _read_columns(fields: Sequence[Any], result: Any, ids: list[Any]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {}
+    key = result.primary_field_name
     for field in fields:
+        if key and field.field_name == key:  # its values are the ids
+            columns[key] = ids
+            continue
         read = _READERS.get(field.type)
         if read is None:
             continue
@@ -76,7 +77,7 @@ def _read_columns(fields: Sequence[Any], requested: Sequence[str]) -> dict[str, 
         if field.valid_data:
             values = [value if valid else None for value, valid in zip(values, field.valid_data, strict=True)]
         if field.is_dynamic:
-            columns |= _find_dynamic(values, fields, requested)
+            columns |= _find_dynamic(values, fields, result.output_fields)
         else:
             columns[field.field_name] = values
     return columns

@@ -125,4 +125,4 @@ def _explaining(settings: Settings) -> Iterator[None]:
 
 
 def _answer(hits: Hits) -> Answer:
-    return Answer(tuple(text_ids(hits.ids)), tuple(hits.scores.tolist()))
+    return Answer(tuple(text_ids(hits.ids)), tuple(hits.scores))

@@ -118,7 +118,7 @@ class SearchTurns:
         return Step(name, search.rate, length * plan.seconds, length * plan.warmup_seconds)
 
     def observe(self, step: Step, verdict: Verdict, took: float) -> None:
-        """A step has ended; `seconds` is the time until the next one."""
+        """A step has ended; it `took` the time until the next one, in seconds."""
         self._searches[step.variant].observe(step.rate, verdict)
         self._turn += 1
         self._used += took

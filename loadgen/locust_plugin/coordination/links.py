@@ -19,7 +19,8 @@ from loadgen.control.messages import (
     decode,
     encode,
 )
-from loadgen.locust_plugin.patches import RememberedNode, forget_worker, send_stats_now
+from loadgen.locust_plugin.patches import forget_worker, send_stats_now
+from loadgen.locust_plugin.remembered_node import RememberedNode
 
 CONTINUED = "loadgen: another master continues the run"
 """With Locust's message to quit."""

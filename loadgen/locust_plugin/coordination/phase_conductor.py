@@ -16,6 +16,7 @@ from loadgen.locust_plugin.coordination.links import MasterLink, is_of_run
 from loadgen.locust_plugin.coordination.participants import dispatch_to
 from loadgen.locust_plugin.display.run_display import RunDisplay
 from loadgen.locust_plugin.patches import (
+    ask_shapes_at_once,
     dispatch_anew,
     keep_runs_apart,
     keep_users_to_plan,
@@ -122,6 +123,7 @@ def make_coordinator(
     runner = environment.runner
     hello = introduce(environment.parsed_locustfiles or (), is_worker=False)
     keep_users_to_plan(runner)
+    ask_shapes_at_once(runner)
     if isinstance(runner, MasterRunner):
         link = MasterLink(runner)
         coordinator = Coordinator(link, hello, ledger, display, host)

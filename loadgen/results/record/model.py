@@ -20,7 +20,7 @@ from loadgen.results.record.server import ServerRecord
 from loadgen.results.record.sweep import SweepRecord
 from loadgen.results.record.traces import TracesRecord
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Incremented with every change of the keys or their meaning."""
 
 
@@ -247,16 +247,16 @@ class Manifest(Part):
 class RunRecord(Part):
     """All phases of one run."""
 
-    schema_version: Literal[6]
+    schema_version: Literal[7]
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     started_at: AwareDatetime
     manifest: Manifest
     phases: tuple[PhaseRecord, ...]
     """In the order in which they ran."""
     outside: tuple[Outside, ...]
+    """Operations outside the phases; with those of all phases, the totals that Locust and the metrics show."""
     dropped_outside: dict[str, Count]
     """Arrivals dropped outside the phases, in a warm-up, by variant; variants without any are omitted."""
-    """Operations outside the phases; with those of all phases, the totals that Locust and the metrics show."""
     planned_phases: Count | None
     """Planned phases; 0 in a run of one mode, null if not recorded."""
     incomplete: str | None

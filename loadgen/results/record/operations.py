@@ -1,13 +1,14 @@
 """The record of one kind of operation: outcomes and times."""
 
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from loadgen.measure.operation import ITEMS_AT_MOST, NAME, STAGES_AT_MOST
 from loadgen.measure.sample import Outcome, count_failures
-from loadgen.results.record.part import Count, Figure, Part, Share
+from loadgen.results.record.compact import put_back
+from loadgen.results.record.part import Count, Figure, PackedOrLeftOut, Part, Share
 from loadgen.results.record.slices import Slices
 
 StageName = Annotated[str, Field(pattern=rf"^{NAME.pattern}$")]
@@ -24,8 +25,9 @@ class Durations(Part):
     p99: Figure
     p99_9: Figure
     max: Figure
-    histogram: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
-    """All of them: an HDR histogram of microseconds (V2, compressed), base64."""
+    histogram: PackedOrLeftOut
+    """All of them: an HDR histogram of microseconds (V2, compressed), base64. null only in `response_seconds`: the same
+    as in `service_seconds`."""
 
 
 class CourseRecord(Part):
@@ -93,6 +95,11 @@ class OperationRecord(Counted):
     """The phase in slices of equal length, in time order; null if it had no planned length."""
     course: CourseRecord | None = None
     """null: the phase had a planned length, or was a burst, or nothing was answered."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, values: Any) -> Any:
+        return put_back(values) if isinstance(values, dict) else values
 
 
 class Outside(Counted):

@@ -3,10 +3,15 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Figure = float | None
+BASE64 = r"^[A-Za-z0-9+/]*={0,2}$"
+Packed = Annotated[str, Field(pattern=BASE64)]
+LEFT_OUT = {"anyOf": [{"type": "string", "pattern": BASE64}, {"type": "null"}]}
+PackedOrLeftOut = Annotated[Packed, WithJsonSchema(LEFT_OUT)]
+"""In a file null, where it follows from others (`compact`); never null here."""
 Share = Annotated[float, Field(ge=0, le=1)] | None
 
 
@@ -28,7 +33,10 @@ class Part(BaseModel):
         frozen=True, extra="forbid", use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
     )
 
-    @field_validator("*", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _finite(cls, value: object) -> object:
-        return None if isinstance(value, float) and not math.isfinite(value) else value
+    def _finite(cls, values: Any) -> Any:
+        """None for each non-finite float. One call for all fields: a long record has a million."""
+        given = values.items() if isinstance(values, dict) else ()
+        missing = [key for key, value in given if isinstance(value, float) and not math.isfinite(value)]
+        return values | dict.fromkeys(missing) if missing else values

@@ -11,7 +11,7 @@ from loadgen.measure.histograms import COARSE_BITS, MICROSECONDS, find_values
 from loadgen.measure.slices import SliceStats
 from loadgen.results.record.model import SCHEMA_VERSION
 from loadgen.results.record.part import Count, Part
-from loadgen.results.record.slices import Slices
+from loadgen.results.record.slices import Slices, turn
 
 Values = dict[str, Any]
 
@@ -25,8 +25,8 @@ def upgrade(values: Values) -> Values:
     result = values.get("schema_version")
     if type(result) is not int or not OLDEST <= result < SCHEMA_VERSION:
         return values
-    for version in range(result, SCHEMA_VERSION):
-        values = STEPS[version](values)
+    for step in STEPS[result]:
+        values = step(values)
     return values | {"schema_version": SCHEMA_VERSION}
 
 
@@ -99,14 +99,17 @@ def _named_by_mode(part: Values) -> Values:
 
 
 def _from_5(values: Values) -> Values:
-    """Schema 6 packs the slices of an operation."""
+    """Schema 6 packs the slices of an operation; they are packed as in schema 7."""
+    return _each_operation(values, _operation_from_5)
+
+
+def _each_operation(values: Values, step: Callable[[Any], Any]) -> Values:
+    def of_phase(phase: Any) -> Any:
+        operations = phase.get("operations") if isinstance(phase, dict) else None
+        return phase | {"operations": [*map(step, operations)]} if isinstance(operations, list) else phase
+
     phases = values.get("phases")
-    return values | {"phases": [*map(_phase_from_5, phases)]} if isinstance(phases, list) else values
-
-
-def _phase_from_5(phase: Any) -> Any:
-    operations = phase.get("operations") if isinstance(phase, dict) else None
-    return phase | {"operations": [*map(_operation_from_5, operations)]} if isinstance(operations, list) else phase
+    return values | {"phases": [*map(of_phase, phases)]} if isinstance(phases, list) else values
 
 
 def _operation_from_5(operation: Any) -> Any:
@@ -131,7 +134,25 @@ class _OldSlice(Part):
     good: Count | None = None
 
 
-STEPS: dict[int, Callable[[Values], Values]] = {4: _from_4, 5: _from_5}
-"""The step from each version to the next."""
+def _from_6(values: Values) -> Values:
+    """Schema 7 has the counts of slices by bucket and not by slice, and buckets by their differences.
+
+    It also leaves out the texts that follow from others.
+    """
+    return _each_operation(values, _operation_from_6)
+
+
+def _operation_from_6(operation: Any) -> Any:
+    slices = operation.get("slices") if isinstance(operation, dict) else None
+    if not isinstance(slices, dict):
+        return operation
+    try:
+        return operation | {"slices": turn(slices)}
+    except (KeyError, TypeError, ValueError):
+        return operation  # the schema reports it
+
+
+STEPS: dict[int, tuple[Callable[[Values], Values], ...]] = {4: (_from_4, _from_5), 5: (_from_5,), 6: (_from_6,)}
+"""The steps from each version to the current one."""
 OLDEST = min(STEPS)
 """The oldest version that can be read."""

@@ -1,6 +1,7 @@
 """Requirements of a run, and whether it met them."""
 
 from loadgen.results.requirements.faults import judge_faults
+from loadgen.results.requirements.found_rates import find_proven
 from loadgen.results.requirements.judging import judge, judge_empty, read_phase
 from loadgen.results.requirements.parsing import (
     CHECKED,
@@ -30,6 +31,7 @@ __all__ = [
     "Judgement",
     "Reading",
     "Requirement",
+    "find_proven",
     "judge",
     "judge_empty",
     "judge_faults",

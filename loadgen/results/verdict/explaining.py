@@ -1,6 +1,6 @@
 """A run record put into words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -39,9 +39,13 @@ class Explanation:
 
 def explain(record: RunRecord) -> Explanation:
     """What the run showed, other observations, and reasons to doubt them."""
+    return explain_series(record, find_series(record))
+
+
+def explain_series(record: RunRecord, series: Sequence[Series]) -> Explanation:
+    """`explain` with the series of the record."""
     if record.rate_search is not None:
-        return _explain_search(record, record.rate_search)
-    series = find_series(record)
+        return _explain_search(record, record.rate_search, series)
     headlines: list[str] = []
     findings: list[str] = []
     for operation, group in groupby(series, key=lambda one: one.operation):  # series are sorted by operation
@@ -63,19 +67,19 @@ def explain(record: RunRecord) -> Explanation:
         findings.append(f"Only {next(iter(variants))} was measured, so there is nothing to compare it with.")
     findings += _say_nested(series)
     findings += [*first_of(say_recoveries(record), IN_THE_REPORT), *say_server_work(record, series)]
-    findings += [*say_selectivity(record), *say_answers(record), *say_unknown(record)]
-    return Explanation(tuple(headlines), tuple(findings), tuple(find_warnings(record)))
+    findings += [*say_selectivity(record), *say_answers(record, series), *say_unknown(record)]
+    return Explanation(tuple(headlines), tuple(findings), tuple(find_warnings(record, series)))
 
 
-def _explain_search(record: RunRecord, search: RateSearchRecord) -> Explanation:
+def _explain_search(record: RunRecord, search: RateSearchRecord, series: Sequence[Series]) -> Explanation:
     """A run that searched for a rate has steps instead of comparisons; a limit of the generator is expected there."""
     headlines = tuple(say_rates(search, is_over=record.incomplete is not None))
-    findings = [*say_server_work(record, find_series(record)), *say_selectivity(record), *say_unknown(record)]
+    findings = [*say_server_work(record, series), *say_selectivity(record), *say_unknown(record)]
     lacking = find_lacking(record)
     return Explanation(headlines or ("The search has no result yet.",), tuple(findings), tuple(lacking))
 
 
-def _say_nested(series: list[Series]) -> Iterator[str]:
+def _say_nested(series: Sequence[Series]) -> Iterator[str]:
     """Nested operations: they have their own figures, and no total counts them."""
     names = dict.fromkeys(one.operation for one in series if any(part.nested for part in one.parts))
     for name in names:

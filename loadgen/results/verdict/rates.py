@@ -1,6 +1,6 @@
 """The result of a search for the highest rate, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from loadgen.results.record import RateFindingRecord, RateSearchRecord
 
@@ -47,9 +47,11 @@ def _say(rate_finding: RateFindingRecord, search: RateSearchRecord, conditions: 
     return f"{name}: the search was interrupted; no rate is claimed."
 
 
-def find_unfound(search: RateSearchRecord) -> tuple[str, ...]:
-    """Why a variant has no rate of its server, for the exit code."""
+def find_unfound(search: RateSearchRecord, proven: Collection[str] = ()) -> tuple[str, ...]:
+    """Why a variant has no rate of its server, for the exit code; the `proven` ones need none."""
     conditions = ", ".join(one.text for one in search.conditions)
     return tuple(
-        f"no rate: {_say(one, search, conditions).rstrip('.')}" for one in search.findings if one.outcome != GOOD
+        f"no rate: {_say(one, search, conditions).rstrip('.')}"
+        for one in search.findings
+        if one.outcome != GOOD and one.variant not in proven
     )

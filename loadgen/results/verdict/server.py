@@ -1,6 +1,6 @@
 """Where a search's time goes: by the client's stages, and by the server's own clock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hdrh.histogram import HdrHistogram
 
@@ -16,7 +16,7 @@ OUTSIDE = {Mode.SYNC: "network and server", Mode.ASYNC: "network, server and eve
 """What `rpc` consists of."""
 
 
-def say_server_work(record: RunRecord, series: list[Series]) -> Iterator[str]:
+def say_server_work(record: RunRecord, series: Sequence[Series]) -> Iterator[str]:
     """For each variant at its highest level: the mean time of a search and its parts, as far as they were measured."""
     highest = {one.variant: one for one in series if one.operation == SEARCH}  # series are sorted by level
     reported = [line for one in highest.values() if (line := _say(one))]

@@ -8,7 +8,7 @@ from loadgen.measure.sample import Outcome, count_answers, count_failures, share
 from loadgen.results.drift import say_drifts
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.record import Comparison, RunRecord
-from loadgen.results.series import Series, find_series, mean_rank, mean_recall, most_empty
+from loadgen.results.series import Series, mean_rank, mean_recall, most_empty
 from loadgen.results.verdict.faults import warn_of_faults
 from loadgen.results.verdict.generator import describe_peak_lags, say_crowded, say_held, say_late
 from loadgen.results.verdict.phrases import first_of, show_share, show_time
@@ -25,8 +25,11 @@ RECALL_DIFFERS = "recall differs"
 """Prefix of the reason for a comparison with different recall, beyond chance, query by query."""
 
 
-def find_warnings(record: RunRecord) -> Iterator[str]:
-    """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit."""
+def find_warnings(record: RunRecord, all_series: Sequence[Series]) -> Iterator[str]:
+    """One sentence for each: no verdict and why, failures, drops, lost workers, a generator at its limit.
+
+    `all_series` are those of the record.
+    """
     if record.incomplete:
         yield f"The run is incomplete: {record.incomplete}."
     yield from _resumed(record)
@@ -50,7 +53,7 @@ def find_warnings(record: RunRecord) -> Iterator[str]:
         yield f"The load generator was at its limit in {name_phases(saturated)} ({worst}), {SATURATED}."
     yield from _blind(record)
     yield from first_of(warn_of_faults(record), IN_THE_RECORD)
-    yield from first_of(say_drifts(record), IN_THE_RECORD)
+    yield from first_of(say_drifts(record, all_series), IN_THE_RECORD)
     yield from say_late(record)
     yield from say_held(record)
     yield from say_crowded(record)
@@ -252,10 +255,10 @@ def say_unknown(record: RunRecord) -> Iterator[str]:
         yield f"Recall of {what} searches{whose} was not measured: they do not look for the nearest vectors alone."
 
 
-def say_answers(record: RunRecord) -> Iterator[str]:
+def say_answers(record: RunRecord, all_series: Sequence[Series]) -> Iterator[str]:
     """Whether all variants had the same recall; nothing if recall was not measured."""
     known: dict[str, list[Series]] = {}
-    for series in find_series(record):
+    for series in all_series:
         if series.recall is not None:
             known.setdefault(series.operation, []).append(series)
     for operation, some in known.items():
