@@ -17,8 +17,8 @@ RATES = st.floats(0, 50, allow_nan=False).map(lambda rate: round(rate, 3))
 
 @st.composite
 def curves(draw: st.DrawFn) -> Points:
-    """Points of a profile that begins at 0, with gaps from 0.1 to 8 s."""
-    gaps = draw(st.lists(st.integers(1, 80), min_size=1, max_size=6))
+    """Points of a profile that begins at 0, with gaps from 0.1 to 20 s."""
+    gaps = draw(st.lists(st.integers(1, 200), min_size=1, max_size=6))
     rates = draw(st.lists(RATES, min_size=len(gaps) + 1, max_size=len(gaps) + 1).filter(lambda some: max(some) > 0.1))
     return tuple((sum(gaps[:place]) / 10, rate) for place, rate in enumerate(rates))
 
