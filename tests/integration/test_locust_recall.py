@@ -6,7 +6,7 @@ from loadgen.milvus.server import EmbeddedServer
 from loadgen.results.record import RunRecord
 from tests.integration.locust_command import record_of, run_locust
 
-BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "0.5", "--warmup-seconds", "0.2")
+BRIEF = ("--concurrency", "2", "--rounds", "1", "--phase-seconds", "1", "--warmup-seconds", "0.2")
 SPREAD_OUT = ("--rows", "2000", "--dim", "32", "--spread", "4", "--queries", "200")
 """Hardly any clusters: what is near lies in many cells of an index."""
 HALVED = '''
@@ -63,7 +63,7 @@ def test_a_mode_that_answers_otherwise_is_told_and_wins_nothing(milvus: Embedded
     (tmp_path / "halved.py").write_text(HALVED)
     files = f"search.py,{tmp_path / 'halved.py'}"
     flags = ("--host", milvus.uri, "--collection", "recall_flat", *SPREAD_OUT, "--index-type", "FLAT", *BRIEF)
-    run = run_locust(tmp_path, *flags, "--recall-every", "1", files=files)
+    run = run_locust(tmp_path, *flags, "--recall-every", "1", files=files, PAUSE="0.02")
     run.assert_good()
     assert "No comparison of them will be valid: sync and async answers differ for 50 of 50 queries" in run.err
     record = record_of(tmp_path)
