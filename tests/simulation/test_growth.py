@@ -60,7 +60,7 @@ class Sinks:
             self.now += 1.0
 
     def held(self) -> int:
-        """Bytes of all Python objects, without samples that wait to be counted together: up to some 300, more or less."""
+        """Bytes of all Python objects, without the samples (up to 300) that wait to be counted together."""
         assert self.ledger.windows[0].operation_stats
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
