@@ -24,11 +24,13 @@ from loadgen.milvus.server.replay import ReplayServer
 from loadgen.milvus.store import prepare
 from loadgen.runtime.loop import new_event_loop
 from loadgen.settings.model import Settings
-from tests.benchmarks.clients import measure_clients, show_clients
+from tests.benchmarks.clients import HEAD as RATIOS
+from tests.benchmarks.clients import measure_clients, ratio_rows, show_clients
 from tests.benchmarks.coverage import show_coverage
 from tests.benchmarks.figures import Figures
+from tests.benchmarks.kept import keep
 from tests.benchmarks.loading import compare_loading
-from tests.benchmarks.memory import measure_memory, show_memory
+from tests.benchmarks.memory import measure_memory, median_rows, show_memory
 from tests.benchmarks.narrowed import drop, measure_cases
 from tests.benchmarks.table import pair_up, show, show_loading, show_sinks
 
@@ -55,6 +57,7 @@ def parse() -> argparse.Namespace:
     kinds = ("search", "clients", "narrowed", "sinks", "loading", "memory", "coverage")
     parser.add_argument("--only", choices=kinds, help="leave the others out")
     parser.add_argument("--rows", type=int, default=10_000, help="rows to load [default: %(default)s]")
+    parser.add_argument("--keep", action="store_true", help="keep the tables of clients and memory for the docs")
     parser.add_argument("--host", help="a real Milvus, http://127.0.0.1:19530; none starts one")
     return parser.parse_args()
 
@@ -112,22 +115,29 @@ def start(stack: ExitStack) -> str:
     return server.uri
 
 
-def compare_clients(only: str | None, real: Settings, stack: ExitStack) -> list[Figures]:
+def compare_clients(given: argparse.Namespace, real: Settings, stack: ExitStack) -> list[Figures]:
     """The windows of the client layers; none if only others are asked for."""
-    if only not in (None, "clients"):
+    if given.only not in (None, "clients"):
         return []
     own = real.model_copy(update={"collection": "loadgen_bench_clients"})
     stack.callback(drop, own)
     say(str(prepare(own, open_dataset(own), say)))
-    return measure_clients(own, say)
+    figures = measure_clients(own, say)
+    if given.keep:
+        keep("clients", 'make bench BENCH_FLAGS="--only clients"', RATIOS, ratio_rows(figures))
+    return figures
 
 
-def compare_memory(only: str | None, real: Settings, stack: ExitStack, console: Console) -> None:
+def compare_memory(given: argparse.Namespace, real: Settings, stack: ExitStack, console: Console) -> None:
     """The memory of idle users, as a table, unless only others are asked for."""
-    if only in (None, "memory"):
+    if given.only in (None, "memory"):
         own = real.model_copy(update={"collection": "loadgen_bench_memory"})
         stack.callback(drop, own)
-        show_memory(measure_memory(own, own.rounds, say), console)
+        looks = measure_memory(own, own.rounds, say)
+        show_memory(looks, console)
+        if given.keep:
+            command = f'make bench BENCH_FLAGS="--only memory --rounds {own.rounds}"'
+            keep("memory", command, ("idle async users", "MB"), median_rows(looks))
 
 
 def main() -> None:
@@ -162,8 +172,8 @@ def main() -> None:
         if given.only in (None, "narrowed"):
             few = {"host": host, "concurrency": given.users.split(",")[0], **shape}
             narrowed = measure_cases(few, compare_search, say, stack)
-        compare_memory(given.only, real, stack, console)
-        clients = compare_clients(given.only, real, stack)
+        compare_memory(given, real, stack, console)
+        clients = compare_clients(given, real, stack)
         if given.only in (None, "search", "sinks"):
             stack.callback(drop, real)
             say(str(prepare(real, open_dataset(real), say)))

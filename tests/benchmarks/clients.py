@@ -63,6 +63,9 @@ TARGETS = (
 )
 
 
+HEAD = ("what", "ratio", "target", "verdict")
+
+
 def measure_clients(settings: Settings, say: Callable[[str], None]) -> list[Figures]:
     """All windows. `settings` are those of a prepared collection of a real Milvus. Raises RuntimeError."""
     with FieldsReplayServer(settings.host) as replay:
@@ -164,11 +167,22 @@ def show_clients(figures: Sequence[Figures], console: Console) -> None:
         )
     console.print(table)
     table = Table(title="Clients: operations per CPU second (medians, 95 % intervals in brackets)")
-    for name in ("what", "ratio", "target", "verdict"):
+    for name in HEAD:
         table.add_column(name, justify="right" if name == "ratio" else "left")
+    for row in ratio_rows(figures):
+        table.add_row(*row)
+    console.print(table)
+
+
+def ratio_rows(figures: Sequence[Figures]) -> list[tuple[str, ...]]:
+    """A row below `HEAD` for each target."""
+    by_variant: dict[str, list[Figures]] = {}
+    for one in figures:
+        by_variant.setdefault(one.variant, []).append(one)
+    rows: list[tuple[str, ...]] = []
     for target in TARGETS:
         ratios = find_ratios(by_variant[target.over], by_variant[target.under])
         reached = "" if target.at_least is None else verdict(median(ratios) >= target.at_least)
         wanted = "" if target.at_least is None else f"at least {target.at_least:.2f}"
-        table.add_row(target.what, spread(ratios), wanted, reached)
-    console.print(table)
+        rows.append((target.what, spread(ratios), wanted, reached))
+    return rows

@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.examples`: writes the examples of the output into README and docs.
 
-They are rendered from records in docs/records, or by the code that prints them in a run.
+They are rendered from records and tables of benchmarks in docs/records, or by the code that prints them in a run.
 """
 
 import io
@@ -18,6 +18,7 @@ from loadgen.results.levels import LevelResult
 from loadgen.results.phase_result import PhaseResult
 from loadgen.results.record.writing import read_record
 from loadgen.results.verdict import explain
+from tests.benchmarks.kept import read_kept
 from tests.benchmarks.messages import MESSAGES
 
 HOUSE = Path(__file__).parents[2]
@@ -28,6 +29,7 @@ BLOCK = re.compile(
     r"(<!-- (output|tables|levels|verdict|findings|setup) of the record ([a-z]+) -->\n```text\n).*?(```)", re.DOTALL
 )
 MESSAGE = re.compile(r"( *)(<!-- message: ([a-z ]+) -->\n *```text\n).*?( *```)", re.DOTALL)
+FIGURES = re.compile(r"(<!-- figures of the benchmark ([a-z-]+) -->\n)(?:\|.*\n)*")
 WIDTH = 128
 """Of the lines below the tables, which a terminal would wrap."""
 TABLE = (" ", "┏", "┃", "┡", "│", "├", "└")
@@ -47,7 +49,10 @@ def render(page: str) -> str:
         lines = [piece for line in MESSAGES[match[3]]().splitlines() for piece in _wrap_message(line)]
         return match[1] + match[2] + textwrap.indent("".join(f"{line}\n" for line in lines), match[1]) + match[4]
 
-    return MESSAGE.sub(tell, BLOCK.sub(write, page))
+    def tabulate(match: "re.Match[str]") -> str:
+        return match[1] + read_kept(match[2]).to_markdown()
+
+    return FIGURES.sub(tabulate, MESSAGE.sub(tell, BLOCK.sub(write, page)))
 
 
 def show(run: record.RunRecord) -> list[str]:

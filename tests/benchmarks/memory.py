@@ -46,6 +46,12 @@ def measure_memory(settings: Settings, rounds: int, say: Callable[[str], None]) 
     return memory
 
 
+def median_rows(looks: Sequence[Look]) -> list[tuple[str, str]]:
+    """Users, and MB, in ascending order."""
+    sizes = {users: median(size for seen, size in looks if seen == users) for users, _ in looks}
+    return [(f"{users:,}", f"{size / MEGABYTE:,.0f}") for users, size in sorted(sizes.items())]
+
+
 def show_memory(looks: Sequence[Look], console: Console) -> None:
     """Print the memory of each number of users, and what 1,000 of them add to one."""
     table = Table(title="Idle async users: resident memory of their process (medians over the rounds)")

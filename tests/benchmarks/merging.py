@@ -19,6 +19,7 @@ from loadgen.measure.health import Beat
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
+from tests.benchmarks.kept import keep, read_kept
 
 OPERATIONS, RATE, BEATS = ("search", "insert", "delete"), 100, 10
 MEGABYTE = 1e6
@@ -87,7 +88,7 @@ class Master:
             stats.percentile(99)
 
 
-def measure(workers: int, phases: int, seconds: int) -> str:
+def measure(workers: int, phases: int, seconds: int) -> tuple[str, ...]:
     """CPU of a core with a report a second from each, in the last ten seconds of a phase, and memory at the end."""
     worker, master = Worker(), Master()
     before = psutil.Process().memory_info().rss
@@ -109,7 +110,8 @@ def measure(workers: int, phases: int, seconds: int) -> str:
             worker.ledger.confirm(sequence)
     grown = (psutil.Process().memory_info().rss - before) / MEGABYTE
     share = used / looks
-    return f"| {workers} | {share:.1%} | {1000 * share / workers:.2f} ms | {size / 1000:.0f} kB | {grown:,.0f} MB |"
+    each = f"{1000 * share / workers:.2f} ms"
+    return (str(workers), f"{share:.1%}", each, f"{size / 1000:.0f} kB", f"{grown:,.0f} MB")
 
 
 def main() -> None:
@@ -118,8 +120,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=100)
     parser.add_argument("--phases", type=int, default=8, help="[default: %(default)s]")
     parser.add_argument("--seconds", type=int, default=30, help="of each phase [default: %(default)s]")
+    parser.add_argument("--keep", action="store_true", help="keep the row for docs/guides/scale.md")
     given = parser.parse_args()
-    print(measure(given.workers, given.phases, given.seconds))
+    row = measure(given.workers, given.phases, given.seconds)
+    print(f"| {' | '.join(row)} |")
+    if given.keep:
+        kept = read_kept("merging")
+        others = [one for one in kept.rows if one[0] != row[0]]
+        keep("merging", kept.command, kept.head, sorted([*others, row], key=lambda one: int(one[0])))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from loadgen.milvus.server.delaying import DelayingServer
 from loadgen.milvus.server.delays import Delays
 from loadgen.milvus.store import prepare
 from loadgen.settings.model import Settings
+from tests.benchmarks.kept import keep
 from tests.benchmarks.master import free_port
 
 FILE = str(Path(__file__).with_name("soak_locustfile.py"))
@@ -141,12 +142,8 @@ def rows_of(looks: list[Look]) -> list[tuple[str, ...]]:
     return rows
 
 
-def show(rows: list[tuple[str, ...]], *, markdown: bool) -> None:
-    """The table, for people or for docs/."""
-    if markdown:
-        print(f"| {' | '.join(HEADS)} |\n|{' ---: |' * len(HEADS)}")
-        print("\n".join(f"| {' | '.join(row)} |" for row in rows))
-        return
+def show(rows: list[tuple[str, ...]]) -> None:
+    """The table."""
     table = Table(title="Soak")
     for head in HEADS:
         table.add_column(head, justify="right")
@@ -189,7 +186,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="[default: %(default)s]")
     parser.add_argument("--rate", type=float, default=1000.0, help="operations/s [default: %(default)s]")
     parser.add_argument("--variant", default="wire/async", help="client and mode [default: %(default)s]")
-    parser.add_argument("--markdown", action="store_true", help="print the table as docs/explanation/soak.md shows it")
+    parser.add_argument("--keep", action="store_true", help="keep the table for docs/explanation/soak.md")
     parser.add_argument("--trace", default="", help="file for what has grown, by line and type; halves the speed")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
@@ -206,7 +203,9 @@ def main() -> None:
         server.stop()
     if len(looks) < 20:
         raise SystemExit("The run was too short: see above.")
-    show(rows_of(looks), markdown=given.markdown)
+    show(rows_of(looks))
+    if given.keep:
+        keep("soak", "make soak", HEADS, rows_of(looks))
     after = min(600.0, given.minutes * 12)
     slope, error = find_slope(looks, after)
     print(f"Memory from minute {after / 60:g} on: {slope:+.2f} MB an hour, standard error {error:.2f}.")

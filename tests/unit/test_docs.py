@@ -24,7 +24,7 @@ COMMANDS = {
     "--changed",
     "--workers",
     "--minutes",
-    "--markdown",
+    "--keep",
     "--only",
     "--trace",
     "--format",

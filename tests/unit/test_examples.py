@@ -6,14 +6,26 @@ from pathlib import Path
 import pytest
 
 from loadgen.results.record import read_record
-from tests.benchmarks.examples import BLOCK, HOUSE, MESSAGE, PAGES, README, RECORDS, TABLE, render, show, show_verdict
+from tests.benchmarks.examples import (
+    BLOCK,
+    FIGURES,
+    HOUSE,
+    MESSAGE,
+    PAGES,
+    README,
+    RECORDS,
+    TABLE,
+    render,
+    show,
+    show_verdict,
+)
+from tests.benchmarks.kept import FOLDER
 from tests.benchmarks.messages import MESSAGES
 
 FENCE = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(
     r"<!-- (?:(?:output|tables|levels|verdict|findings|setup) of the record [a-z]+|message: [a-z ]+|grammar) -->"
 )
-MEASURED = re.compile(r"<!-- measured without a record: (.+) -->")
 GENERATED = re.compile(r"<!-- (?:generated|from the records): .*?<!-- end -->", re.DOTALL)
 ROWS = re.compile(r"^(.*)\n((?:\|.*\n)+)", re.MULTILINE)
 FIGURE = re.compile(r"[\d.,]+( ?%| [kM]?B| ms| s|-[\d.]+)?(;.*)?")
@@ -32,13 +44,6 @@ PROGRAMS = {
     "cosign",
 }
 """What the lines of a block for a shell begin with: commands to type, never output."""
-WITHOUT_A_RECORD = {
-    "explanation/clients.md": 1,
-    "explanation/soak.md": 2,
-    "guides/rag.md": 1,
-    "guides/scale.md": 2,
-}
-"""Figures of benchmarks, which write no record: how many tables or blocks each page has. Let this list only shrink."""
 HANDWRITTEN = {"guides/find-rate.md", "versions.md"}
 """Exit codes, and versions, which test_release.py compares; no figures of a run."""
 
@@ -58,28 +63,23 @@ def test_every_record_and_every_message_is_shown_on_a_page() -> None:
     shown = {match[3] for match in BLOCK.finditer(text)}
     assert shown | {"one-process", "two-processes"} == {path.stem for path in RECORDS.glob("*.json")}
     assert {match[3] for match in MESSAGE.finditer(text)} == set(MESSAGES)
+    assert {match[2] for match in FIGURES.finditer(text)} == {path.stem for path in FOLDER.glob("*.json")}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=names)
 def test_no_output_is_written_by_hand(path: Path) -> None:
     page = path.read_text()
-    measured = 0
     for match in FENCE.finditer(page):
         before = page[: match.start()].rstrip("\n").rpartition("\n")[2].strip()
         lines = [line for line in match[3].replace("\\\n", " ").splitlines() if line.strip()]
         if match[2] == "bash":
             assert {line.split()[0] for line in lines} <= PROGRAMS, match[3]
-        elif MEASURED.fullmatch(before):
-            measured += 1
         else:
             assert MARK.fullmatch(before) if match[2] == "text" else match[2], match[0]
     for before, table in ROWS.findall(GENERATED.sub("", page)):
         cells = [cell.strip() for row in table.splitlines()[1:] for cell in row.strip("|").split("|")[1:]]
-        if MEASURED.fullmatch(before):
-            measured += 1
-        elif sum(bool(FIGURE.fullmatch(cell)) for cell in cells) > len(cells) / 3:
+        if not FIGURES.match(f"{before}\n") and sum(bool(FIGURE.fullmatch(cell)) for cell in cells) > len(cells) / 3:
             assert names(path).removeprefix("docs/") in HANDWRITTEN, table
-    assert measured == WITHOUT_A_RECORD.get(names(path).removeprefix("docs/"), 0)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=names)
