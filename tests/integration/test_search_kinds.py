@@ -45,7 +45,8 @@ def test_hybrid_searches_run_beside_dense_and_mmr_ones_each_on_its_own_collectio
     name = f"hybrid_{metric.lower()}"
     variants = "sync; async; async search-kind=dense; async search-kind=mmr"
     flags = ("--host", lite_uri, "--collection", name, "--metric", metric, "--variants", variants)
-    run = run_locust(tmp_path, *SMALL, *BRIEF, *flags, files="hybrid.py")
+    each_checked = ("--recall-every", "1")
+    run = run_locust(tmp_path, *SMALL, *BRIEF, *flags, *each_checked, files="hybrid.py")
     run.assert_good()
     record = record_of(tmp_path)
     assert outcomes_of(record) == all_ok(record.variant_names)
