@@ -38,7 +38,7 @@ class UnfinishedError(Exception):
 
 
 _make = tuple.__new__
-"""Creates a named tuple in half the time of its own constructor, which is a function of Python's."""
+"""Creates a named tuple without its constructor, which is a function of Python's: one is created per operation."""
 
 
 class Enclosing:

@@ -1,4 +1,4 @@
-"""Some samples of one kind as columns, which cost a fifth of reading them sample by sample."""
+"""Samples of one kind as columns: one pass takes them apart for all that count them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
@@ -8,11 +8,9 @@ from numpy.typing import NDArray
 
 from loadgen.measure.sample import Outcome, Sample, StageTimes
 
-VARIANT, OPERATION, SCHEDULED, STARTED, FINISHED, OUTCOME, ROWS, NESTED, STAGES, ITEMS = (
-    Sample._fields.index(name)
-    for name in (
-        *("variant", "operation", "scheduled", "started", "finished", "outcome", "rows", "nested", "stages", "items"),
-    )
+VARIANT, OPERATION, SCHEDULED, STARTED, FINISHED, OUTCOME, ROWS, NESTED, STAGES, ITEMS = map(
+    Sample._fields.index,
+    ("variant", "operation", "scheduled", "started", "finished", "outcome", "rows", "nested", "stages", "items"),
 )
 
 

@@ -93,7 +93,7 @@ def _run_variants(
 
 
 def _run_bare(settings: Settings, number: int, say: Callable[[str], None]) -> list[Figures]:
-    """Bare loops in so many processes at once, each with its share of the users."""
+    """Bare loops in `number` processes side by side, each with its share of the users."""
     users = max(1, settings.concurrency[0] // number)
     share = settings.model_copy(update={"concurrency": (users,)})
     with ThreadPoolExecutor(number) as threads:

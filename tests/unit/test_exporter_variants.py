@@ -196,5 +196,7 @@ def test_stages_of_many_runs_do_not_grow_without_end() -> None:
     exporter([sample()._replace(stages={f"stage_{number}": 0.01}) for number in range(STAGES + 50)])
     staged = {line for line in series_of(registry) if line.startswith("loadgen_stage_seconds_count")}
     assert len(staged) == STAGES + 1
+    kept = [series for variant in exporter.every.values() for series in variant.operations.values()]
+    assert sum(len(series.stages) for series in kept) == STAGES
     other = SEARCH | {"operation": "other", "stage": "other"}
     assert registry.get_sample_value("loadgen_stage_seconds_count", other) == 50
