@@ -11,7 +11,7 @@ import pytest
 
 from tests.charts.chart_support import Document, config_of, pod_of, render
 from tests.integration.forked import ForkedCommand
-from tests.integration.locust_command import SEARCHED
+from tests.integration.locust_command import PAUSE, SEARCHED
 
 MASTER = "demo-milvus-loadgen-r1-master"
 PROGRAMS = Path(sys.executable).parent
@@ -61,7 +61,7 @@ class Release:
         return (ForkedCommand if program in ("locust", "loadgen") and not self.fresh else subprocess.Popen)(
             [str(PROGRAMS / program), *first, *arguments],
             cwd=self.folder,
-            env=clean | {"LOCUST_SKIP_MONKEY_PATCH": "1", "NO_COLOR": "1", "LOADGEN_REPORT": "none"},
+            env=clean | {"LOCUST_SKIP_MONKEY_PATCH": "1", "NO_COLOR": "1", "LOADGEN_REPORT": "none", "PAUSE": PAUSE},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
