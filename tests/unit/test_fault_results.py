@@ -17,7 +17,7 @@ from loadgen.reports.console import print_tables
 from loadgen.reports.html import to_html
 from loadgen.reports.markdown import to_markdown
 from loadgen.reports.summary import summarize
-from loadgen.results.fault_results import count_expected
+from loadgen.results.fault_results import LATE, count_expected
 from loadgen.results.phase_result import PhaseResult, finalise
 from loadgen.results.record import RunRecord, settings_without_secrets
 from loadgen.results.requirements import judge, judge_faults, parse_requirement
@@ -131,6 +131,23 @@ def test_a_fault_that_failed_and_connections_that_differ_are_reported() -> None:
     assert "Phase 1 (async) began with 2 connections and ended with 5." in explain(reported).warnings
 
 
+def test_a_command_that_fails_is_a_fault_that_was_not_carried_out() -> None:
+    for code, judged in ((1, [(False, "exit code 1")]), (-9, [(False, "exit code -9")]), (0, []), (None, [])):
+        ran = FaultEvent(parse_fault("4s command: x"), "4s command: x", 4.0, 6.0, exit_code=code)
+        reported = record(result(notes=replace(NOTES, events=(ran,), inserts=None)).record)
+        assert [(one.met, one.measured) for one in judge_faults(reported)] == judged
+        warned = "Not every fault could be carried out in phase 1: see the table of faults."
+        assert (warned in explain(reported).warnings) is bool(judged)
+
+
+def test_a_fault_that_was_due_in_the_phase_and_came_after_it_was_not_carried_out() -> None:
+    late = FaultEvent(parse_fault("9900ms cut"), "9.9s cut", 10.02, 10.02)
+    reported = record(result(notes=replace(NOTES, events=(EVENT, late), inserts=None)).record)
+    assert [(one.met, one.measured) for one in judge_faults(reported)] == [(False, LATE)]
+    [_, fault] = reported.phases[0].faults.faults if reported.phases[0].faults else ()
+    assert (fault.began, fault.ended) == (9.9, None)
+
+
 def test_console_and_reports_show_each_fault(run: RunRecord) -> None:
     out = StringIO()
     print_tables([result()], [], out)
@@ -156,6 +173,20 @@ def test_rows_that_a_user_began_to_delete_are_not_looked_for() -> None:
     kept.add(["row 0", "row 1", "row 2", "row 3", "row 3"])
     kept.forget("document 0")
     assert kept.take() == ["row 2", "row 3"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        ("2s cut", ""),
+        ("35s cut", "is outside a phase of 20 s"),
+        ("15s blackhole 5s", "ends at second 20, outside a phase of 20 s"),
+    ],
+)
+def test_faults_of_a_rate_profile_must_be_within_it(fault: str, problem: str) -> None:
+    settings = Settings.parse({"fault": fault, "rate_profile": "ramp.csv", "arrival": "poisson"})
+    phases = timed_phases([("sync", Mode.SYNC)], (1,), 1, (20.0, 1.0))
+    assert [one.problem for one in find_plan_faults(settings, phases, is_spread=False)] == [problem][: bool(problem)]
 
 
 def test_faults_need_phases_with_a_length_and_workers_that_reach_the_proxy() -> None:

@@ -87,7 +87,8 @@ class RateSearch:
         self._rough = first
         self._belief: Belief | None = None
         self.trials: list[Trial] = []
-        self._excused: set[float] = set()
+        self._excused: dict[float, str] = {}
+        """Rates of steps that are not counted, with the limit of the generator."""
         self.is_over = False
 
     @property
@@ -121,7 +122,7 @@ class RateSearch:
     def observe(self, rate: float, verdict: Verdict) -> None:
         """A step at this rate is over."""
         if verdict.is_generator and rate not in self._excused and len(self._excused) < EXCUSED:
-            self._excused.add(rate)
+            self._excused[rate] = verdict.reason
             return
         self.trials.append(Trial(rate, verdict))
         if self._belief is not None:
@@ -155,9 +156,11 @@ class RateSearch:
         if interrupted and not self.is_over:
             return Finding(Outcome.UNFINISHED)
         if not self.trials:
-            return Finding(Outcome.UNFINISHED)
+            return self._find_excused()
         if not self._failed:
-            return Finding(Outcome.AT_LEAST, max(self._passed))
+            highest = max(self._passed)
+            above = [reason for rate, reason in self._excused.items() if rate > highest]
+            return Finding(Outcome.AT_LEAST, highest, reason=above[0] if above else "")
         if not self._passed or self._belief is None:
             return self._find_none()
         rate = _snap(self._belief.quantiles(0.5)[0])
@@ -168,6 +171,12 @@ class RateSearch:
         outcome = Outcome.GENERATOR if _is_mostly_generator(above) else Outcome.LIMIT
         of_outcome = [one for one in above if one.verdict.is_generator is (outcome is Outcome.GENERATOR)]
         return Finding(outcome, rate, min(low, rate), max(high, rate), of_outcome[0].verdict.reason)
+
+    def _find_excused(self) -> Finding:
+        """Not one step counts: the generator was at its limit in the only one, or there was none."""
+        for rate, reason in self._excused.items():
+            return Finding(Outcome.GENERATOR, rate, reason=reason)
+        return Finding(Outcome.UNFINISHED)
 
     def _find_none(self) -> Finding:
         worst = min((one for one in self.trials if not one.verdict.passes), key=lambda one: one.rate)

@@ -44,6 +44,11 @@ class FaultRecord(Part):
     operations: dict[str, RecoveryRecord]
     """Of each operation by itself."""
 
+    @property
+    def failure(self) -> str:
+        """Why it was not carried out, or how its command failed; empty otherwise."""
+        return self.error or (f"exit code {self.exit_code}" if self.exit_code else "")
+
 
 class InsertCheckRecord(Part):
     """The rows whose inserts were acknowledged in the phase, searched for by id after it."""

@@ -40,9 +40,9 @@ def judge_faults(record: RunRecord) -> list[Judgement]:
             continue
         where = place_of(phase)
         judgements += [
-            Judgement("each fault is carried out", False, fault.error, f"{where}, {fault.text}")
+            Judgement("each fault is carried out", False, why, f"{where}, {fault.text}")
             for fault in phase.faults.faults
-            if fault.error
+            if (why := fault.failure)
         ]
     checks = [(place_of(one), one.faults.inserts) for one in record.phases if one.faults and one.faults.inserts]
     return judgements + ([_judge_inserts(checks)] if checks else [])
