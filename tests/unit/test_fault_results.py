@@ -136,6 +136,8 @@ def test_a_command_that_fails_is_a_fault_that_was_not_carried_out() -> None:
         ran = FaultEvent(parse_fault("4s command: x"), "4s command: x", 4.0, 6.0, exit_code=code)
         reported = record(result(notes=replace(NOTES, events=(ran,), inserts=None)).record)
         assert [(one.met, one.measured) for one in judge_faults(reported)] == judged
+        [recovered] = judge(reported, [parse_requirement("recovery < 10 s")])
+        assert (recovered.met, recovered.measured.startswith("nothing to recover from: ")) == (not judged, bool(judged))
         warned = "Not every fault could be carried out in phase 1: see the table of faults."
         assert (warned in explain(reported).warnings) is bool(judged)
 
@@ -160,7 +162,7 @@ def test_console_and_reports_show_each_fault(run: RunRecord) -> None:
 
 
 def test_the_text_of_a_command_is_in_no_sentence_and_its_secrets_are_in_no_record() -> None:
-    event = FaultEvent(parse_fault("4s command: x"), "4s command: x --token=***", 4.0, 6.0, exit_code=1)
+    event = FaultEvent(parse_fault("4s command: x"), "4s command: x --token=***", 4.0, 6.0, exit_code=0)
     reported = explain(record(result(notes=replace(NOTES, events=(event,))).record)).lines()
     assert any("After 4s command: ... the throughput" in line for line in reported)
     kept = settings_without_secrets(Settings.parse({"fault": ["4s command: x --token=canary"]}))

@@ -19,7 +19,7 @@ class RecoveryRecord(Part):
     first_success_seconds: Seconds
     """End of the longest time without an answer; 0: answers never stopped for longer than before the fault."""
     recovery_seconds: Seconds
-    """When the throughput over a second was back at 95 %; 0: it never fell below what was seen before the fault."""
+    """When the throughput over a second was back at 95 %; 0: it fell neither lower nor for longer than before."""
     failures: dict[FailureName, Count]
     """By outcome, from the fault to the next one or to the end of the phase."""
 

@@ -16,14 +16,17 @@ def read_recoveries(phase: PhaseRecord, wanted: Requirement) -> list[Reading]:
     where = place_of(phase)
     if phase.faults is None or not phase.faults.faults:
         return [Reading(where, None)]
-    return [_read(f"{where}, {fault.text}", _find(fault, wanted), wanted) for fault in phase.faults.faults]
+    return [_read(f"{where}, {fault.text}", fault, wanted) for fault in phase.faults.faults]
 
 
 def _find(fault: FaultRecord, wanted: Requirement) -> RecoveryRecord | None:
     return fault.operations.get(wanted.operation) if wanted.operation else fault.recovery
 
 
-def _read(where: str, recovery: RecoveryRecord | None, wanted: Requirement) -> Reading:
+def _read(where: str, fault: FaultRecord, wanted: Requirement) -> Reading:
+    recovery = _find(fault, wanted)
+    if fault.failure:
+        return Reading(where, None, f"nothing to recover from: {fault.failure}")
     if recovery is None or recovery.throughput_before is None:
         return Reading(where, None)
     seconds = recovery.recovery_seconds

@@ -20,7 +20,7 @@ def say_recoveries(record: RunRecord) -> Iterator[str]:
     result: dict[str, dict[str, list[float | None]]] = {}
     for _, phase, faults in find_drills(record):
         for one in faults.faults:
-            if one.recovery.throughput_before is not None:
+            if one.recovery.throughput_before is not None and not one.failure:
                 times = result.setdefault(shown(one.text), {}).setdefault(phase.variant, [])
                 times.append(one.recovery.recovery_seconds)
     for text, variants in result.items():
