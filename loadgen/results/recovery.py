@@ -3,9 +3,9 @@
 *First success*: the end of the longest time without an answer from the fault on. A time that is no longer than the
 longest one before the first fault, by more than a piece, is no outage; then the figure is 0: answers never stopped.
 *Recovery*: when the throughput over one second first reaches 95 % of the throughput before the first fault, after the
-lowest second from the fault on. If that second is not below both 95 % and the lowest one before the first fault, and the
-throughput is below 95 % for no longer than a second more than twice what it was before, it never fell and the figure is
-0: otherwise one slow second before the fault would excuse minutes after it. Both count from the fault to the next
+lowest second from the fault on. It never fell, and the figure is 0, if that second is not below both 95 % and the
+lowest one before the first fault, and no stretch below 95 % is longer, by more than a second, than twice the longest
+one before the fault: one slow second before it does not excuse minutes after it. Both count from the fault to the next
 fault or to the end of the phase.
 """
 

@@ -80,7 +80,7 @@ REFUSED = {Outcome.OK: 950, Outcome.THROTTLED: 20, Outcome.TIMEOUT: 30}
     ],
 )
 def test_a_time_is_not_met_where_more_failed_than_may_be_later(text: str, met: bool, measured: str) -> None:
-    """Answers that are refused at once are in no time; a timeout is waited for, and is."""
+    """Operations that are refused are in no time; a timeout is waited for, and is."""
     run = record(phase("async", 8, operation(outcomes=REFUSED, response=durations()).model_copy(update=SERVED)))
     [result] = judge(run, [parse_requirement(text)])
     assert (result.met, result.measured) == (met, measured)

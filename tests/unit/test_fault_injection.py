@@ -41,10 +41,10 @@ class Proxy:
     """Notes its orders."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.orders: list[str] = []
 
     def tell(self, order: str) -> None:
-        self.told.append(order)
+        self.orders.append(order)
 
 
 def make(text: str) -> tuple[FaultInjector, Server, Proxy, tuple[PlannedFault, ...]]:
@@ -55,7 +55,7 @@ def make(text: str) -> tuple[FaultInjector, Server, Proxy, tuple[PlannedFault, .
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "orders"),
     [
         ("10s latency 50ms 5s; 15s latency 90ms 5s", ["latency 0.05", "latency 0.09", "latency 0"]),
         ("10s bandwidth 1kB/s 5s; 15s bandwidth 2kB/s 5s", ["bandwidth 1000.0", "bandwidth 2000.0", "bandwidth 0"]),
@@ -63,14 +63,14 @@ def make(text: str) -> tuple[FaultInjector, Server, Proxy, tuple[PlannedFault, .
         ("10s cut 5s; 15s cut 5s", ["refuse on", "cut", "refuse on", "cut", "refuse off"]),
     ],
 )
-def test_the_end_of_a_fault_does_not_end_the_next_of_its_kind(text: str, told: list[str]) -> None:
+def test_the_end_of_a_fault_does_not_end_the_next_of_its_kind(text: str, orders: list[str]) -> None:
     """At the same second the next one begins first: the end is counted from when the fault took effect."""
     injector, _, proxy, (first, second) = make(text)
     injector.begin(first)
     injector.begin(second)
     injector.end(first)
     injector.end(second)
-    assert proxy.told == told
+    assert proxy.orders == orders
 
 
 def test_a_cut_without_a_time_leaves_the_end_of_the_one_before_it() -> None:
@@ -78,7 +78,7 @@ def test_a_cut_without_a_time_leaves_the_end_of_the_one_before_it() -> None:
     injector.begin(first)
     injector.begin(second)
     injector.end(first)
-    assert proxy.told == ["refuse on", "cut", "cut", "refuse off"]
+    assert proxy.orders == ["refuse on", "cut", "cut", "refuse off"]
 
 
 @pytest.mark.parametrize(
@@ -163,4 +163,4 @@ def test_an_end_that_comes_after_its_phase_leaves_the_fault_of_the_next_one(text
         late = start(lambda: injector.end(fault), lock)
         injector._round += 1  # the next phase has begun, with the same fault
     late.join(WITHIN)
-    assert [*server.done, *proxy.told] in (["pause"], ["latency 0.05"])
+    assert [*server.done, *proxy.orders] in (["pause"], ["latency 0.05"])

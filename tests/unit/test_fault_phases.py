@@ -15,8 +15,8 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 
 PHASE = Phase(0, Mode.ASYNC, 8, 10.0, variant="async", is_drill=True)
-FOUND: dict[str, Any] = {"connections": 2, "acknowledged": 5, "missing": 0, "names": [], "problem": ""}
-NONE = FOUND | {"acknowledged": 0}
+KEPT: dict[str, Any] = {"connections": 2, "acknowledged": 5, "missing": 0, "names": [], "problem": ""}
+NONE = KEPT | {"acknowledged": 0}
 
 
 class Some:
@@ -36,13 +36,13 @@ class Some:
 @pytest.mark.parametrize(
     ("answers", "inserts", "connections"),
     [
-        ({"a": FOUND, "b": FOUND}, InsertCheck(10, 0), 4),
+        ({"a": KEPT, "b": KEPT}, InsertCheck(10, 0), 4),
         ({"a": NONE, "b": NONE}, None, 4),
-        ({"a": FOUND}, InsertCheck(5, 0, (), "no answer from 1 of 2 workers"), None),
+        ({"a": KEPT}, InsertCheck(5, 0, (), "no answer from 1 of 2 workers"), None),
         ({"a": NONE}, None, None),
         ({}, InsertCheck(0, 0, (), "no answer from 2 of 2 workers"), None),
         (
-            {"a": FOUND | {"problem": "unavailable", "connections": None}},
+            {"a": KEPT | {"problem": "unavailable", "connections": None}},
             InsertCheck(5, 0, (), "unavailable; no answer from 1 of 2 workers"),
             None,
         ),

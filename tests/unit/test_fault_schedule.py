@@ -178,7 +178,7 @@ def test_a_fault_in_effect_ends_with_its_phase() -> None:
 
 
 def test_faults_that_a_phase_has_not_seen_are_noted_with_it() -> None:
-    """One waits for the server to be back, one was due when the phase ended; a restart is under way."""
+    """One waits for the server to be back, one was due when the phase ended; a restart is running."""
     faults, injector, clock = schedule("20s kill server; 22s restart server; 30s latency 5ms 1s; 40s cut")
 
     def hang(function: Callable[..., object]) -> object:

@@ -33,7 +33,7 @@ def find_unreachable(
     """Requirements of an operation, a stage, a variant or a level that will not run.
 
     `everyone` are the user classes, if known; `users` the number of users of a run of one mode, if known; `unnamed` is
-    what stands for an operation where none is named.
+    what a requirement without an operation has in its place.
     """
     variants = find_variants(settings)
     modes = modes_of(settings)

@@ -1,4 +1,4 @@
-"""Times that a requirement is on, and what they leave out: operations that failed at once, and dropped arrivals."""
+"""Times that a requirement is on, and what they leave out: operations that failed, and dropped arrivals."""
 
 from loadgen.measure.objective import TIME_UNITS
 from loadgen.measure.sample import Outcome
