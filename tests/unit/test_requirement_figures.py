@@ -1,5 +1,7 @@
 """What requirements of failures and of empty answers read from a record, to the digit."""
 
+from typing import Any
+
 import pytest
 
 from loadgen.measure.sample import Outcome
@@ -46,7 +48,7 @@ def test_what_is_in_closed_quotes_is_not_blamed_where_the_comparison_is_missing(
 
 @pytest.mark.parametrize("text", ["search throughput >= 100 /s", "search goodput > 1", "search hits > 1 /s"])
 def test_a_round_in_which_the_operation_never_ended_has_a_rate_of_0_although_others_did(text: str) -> None:
-    given = {"good": 100, "goodput": 10.0, "items": {"hits": 1_000}}
+    given: dict[str, Any] = {"good": 100, "goodput": 10.0, "items": {"hits": 1_000}}
     both = phase("async", 8, operation("insert"), operation("search", **given))
     [result] = judge(record(both, phase("async", 8, operation("insert")), both), [parse_requirement(text)])
     assert (result.met, result.measured, result.where) == (False, "0/s", "async, 8 users")

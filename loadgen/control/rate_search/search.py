@@ -159,8 +159,8 @@ class RateSearch:
             return self._find_excused()
         if not self._failed:
             highest = max(self._passed)
-            above = [reason for rate, reason in self._excused.items() if rate > highest]
-            return Finding(Outcome.AT_LEAST, highest, reason=above[0] if above else "")
+            limits = [reason for rate, reason in self._excused.items() if rate > highest]
+            return Finding(Outcome.AT_LEAST, highest, reason=limits[0] if limits else "")
         if not self._passed or self._belief is None:
             return self._find_none()
         rate = _snap(self._belief.quantiles(0.5)[0])

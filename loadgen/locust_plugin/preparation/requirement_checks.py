@@ -210,9 +210,10 @@ def _find_level(
 def _find_rates(settings: Settings) -> tuple[float, ...]:
     """The rates of an open run; empty if its profile cannot be used, which is reported separately."""
     try:
-        return plan_rates(settings).rates
+        rates = plan_rates(settings).rates
     except SettingsError:
         return ()
+    return tuple(rate * number for number in settings.scale_workers or (1,) for rate in rates)
 
 
 def _levels(
@@ -224,7 +225,8 @@ def _levels(
         operations = [one.name for one in find_layer(settings.client).burst_operations]
         return sorted({phase.concurrency for phase in burst_phases(operations, styles, settings.burst)}), "--burst"
     if settings.mode == "compare":
-        return list(settings.concurrency), "--concurrency"
+        source = "--concurrency times --scale-workers" if settings.scale_workers else "--concurrency"
+        return [users * number for number in settings.scale_workers or (1,) for users in settings.concurrency], source
     return ([users] if users else []), "-u"
 
 
