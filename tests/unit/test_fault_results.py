@@ -4,6 +4,7 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
+from matplotlib.patches import StepPatch
 
 from loadgen.datasets import Row
 from loadgen.datasets.acknowledged import Acknowledged
@@ -14,6 +15,7 @@ from loadgen.measure.phase import Phase, burst_phases, timed_phases
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.measure.window import Window
 from loadgen.reports.console import print_tables
+from loadgen.reports.fault_charts import fault_charts
 from loadgen.reports.html import to_html
 from loadgen.reports.markdown import to_markdown
 from loadgen.reports.summary import summarize
@@ -159,6 +161,15 @@ def test_console_and_reports_show_each_fault(run: RunRecord) -> None:
     assert "| 8 users | async | 1 | 9 | 2 | 2 | 2 |" in text
     page = to_html([summarize(run)])
     assert "Faults at 8 users" in page
+
+
+def test_the_last_piece_of_a_timeline_is_as_long_as_the_phase() -> None:
+    """Its rate would otherwise look like a loss at the end."""
+    (chart,) = fault_charts(summarize(record(result().record.model_copy(update={"seconds": 9.5}))))
+    above, _ = chart.figure.axes
+    [answers] = [patch.get_data() for patch in above.patches if isinstance(patch, StepPatch)]
+    assert answers.edges.tolist()[-3:] == [8.0, 9.0, 9.5]
+    assert answers.values.tolist()[-3:] == [20.0, 20.0, 40.0]
 
 
 def test_the_text_of_a_command_is_in_no_sentence_and_its_secrets_are_in_no_record() -> None:
