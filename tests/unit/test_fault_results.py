@@ -174,9 +174,9 @@ def test_the_last_piece_of_a_timeline_is_as_long_as_the_phase() -> None:
     """Its rate would otherwise look like a loss at the end."""
     (chart,) = fault_charts(summarize(record(result().record.model_copy(update={"seconds": 9.5}))))
     above, _ = chart.figure.axes
-    [answers] = [patch.get_data() for patch in above.patches if isinstance(patch, StepPatch)]
-    assert answers.edges.tolist()[-3:] == [8.0, 9.0, 9.5]
-    assert answers.values.tolist()[-3:] == [20.0, 20.0, 40.0]
+    [(values, edges, _)] = [patch.get_data() for patch in above.patches if isinstance(patch, StepPatch)]
+    assert edges.tolist()[-3:] == [8.0, 9.0, 9.5]
+    assert values.tolist()[-3:] == [20.0, 20.0, 40.0]
 
 
 def test_the_text_of_a_command_is_in_no_sentence_and_its_secrets_are_in_no_record() -> None:
