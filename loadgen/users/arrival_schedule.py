@@ -81,9 +81,8 @@ def offsets(schedule: ArrivalSchedule, share: Share, after: float = 0.0) -> Iter
     if not (math.isfinite(schedule.rate) and schedule.rate > 0):
         raise ValueError(f"a rate of {schedule.rate} arrivals per second is not above 0")
     if not schedule.curves:
-        return (
-            _stripes(schedule, share, after) if schedule.model == "constant" else _exponential(schedule, share, after)
-        )
+        make = _stripes if schedule.model == "constant" else _exponential
+        return make(schedule, share, after)
     streams = [_follow(schedule, number, share, after) for number in range(len(schedule.curves))]
     return chain(heapq.merge(*streams), repeat(math.inf))
 
@@ -111,12 +110,10 @@ def _follow(schedule: ArrivalSchedule, number: int, share: Share, after: float) 
     """The arrivals of one curve, up to the last one that it expects."""
     operation, points = schedule.curves[number]
     curve = RateCurve(points)
-    counts = (
-        _stripe_counts(curve, number, share, after)
-        if schedule.model == "constant"
-        else _draw(schedule, number, share, after)
-    )
-    begin = 0.0 if schedule.model == "constant" else after
+    if schedule.model == "constant":
+        counts, begin = _stripe_counts(curve, number, share, after), 0.0
+    else:
+        counts, begin = _draw(schedule, number, share, after), after
     for count in counts:
         due = curve.find(count, begin)
         if due == math.inf:
