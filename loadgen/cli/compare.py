@@ -46,7 +46,7 @@ def compare(given: argparse.Namespace) -> int:
     from loadgen.reports.comparing import find_difference, to_json, to_markdown, to_text
     from loadgen.results.changes import ARRIVALS, WORK, find_refusals
     from loadgen.results.record import RecordError, read_record
-    from loadgen.results.regressions import Word
+    from loadgen.results.regressions import RegressionVerdict
 
     known = (*WORK, *ARRIVALS)
     unknown = sorted(set(given.changed) - set(known))
@@ -67,7 +67,7 @@ def compare(given: argparse.Namespace) -> int:
         return _refuse([f"{both} {type(error).__name__}: {error}"])
     sys.stdout.write({"text": to_text, "json": to_json, "markdown": to_markdown}[given.format](difference))
     sys.stdout.flush()
-    if difference.having(Word.REGRESSION):
+    if difference.having(RegressionVerdict.REGRESSION):
         return WORSE
     return SAME if difference.is_judged else REFUSED
 

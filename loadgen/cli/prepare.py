@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Never
 
-from loadgen.cli.heartbeat import Heartbeat, Word
+from loadgen.cli.heartbeat import Heartbeat, PreparationStatus
 from loadgen.cli.lengths import port_number, seconds
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.text.plain_text import lines, one_line
@@ -67,7 +67,7 @@ def _end_of(given: argparse.Namespace, heartbeat: Heartbeat | None = None) -> in
         return _run(given.rest, given.wait, heartbeat)
     except KeyboardInterrupt:
         if heartbeat is not None:
-            heartbeat.parting = Word.INTERRUPTED
+            heartbeat.parting = PreparationStatus.INTERRUPTED
         sys.stderr.write("Interrupted before the data were prepared.\n")
         return INTERRUPTED
     except SystemExit as error:  # Locust has reported why: no such file, or invalid flags
@@ -110,7 +110,7 @@ def _run(arguments: Sequence[str], wait: float, heartbeat: Heartbeat | None) -> 
             thread.join(0.2)
     except KeyboardInterrupt:
         if heartbeat is not None:
-            heartbeat.parting = Word.INTERRUPTED
+            heartbeat.parting = PreparationStatus.INTERRUPTED
         shield.acquire(timeout=SHIELD_SECONDS)  # a collection that is just being made gets its manifest
         leave("Interrupted while the data were prepared.", INTERRUPTED)
     if failed:

@@ -26,7 +26,7 @@ from loadgen.control.report_collection import ReportCollector
 from loadgen.control.run import Host, PhaseDisplay, Run, find_grace, log_lacking
 from loadgen.control.states import State, StateMachine
 from loadgen.control.supervisor import Supervisor
-from loadgen.measure.ledger import Counted
+from loadgen.measure.ledger import RunCounts
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause, spawn
 from loadgen.settings.model import Settings
@@ -44,7 +44,7 @@ logger = logging.getLogger("loadgen")
 class Coordinator:
     """Sends each command to all agents and waits for their answers; the conductor of a `PhaseShape`."""
 
-    def __init__(self, link: Link, own: Hello, ledger: Counted, display: PhaseDisplay, host: Host) -> None:
+    def __init__(self, link: Link, own: Hello, ledger: RunCounts, display: PhaseDisplay, host: Host) -> None:
         self.agents = Agents(link, own)
         self._link = link
         self._ledger = ledger

@@ -7,7 +7,7 @@ import msgpack
 import pytest
 
 from loadgen.control.merged_ledger import MergedLedger
-from loadgen.exporters import Exporter, Kind, Role, new_registry
+from loadgen.exporters import Exporter, Role, VariantLabels, new_registry
 from loadgen.exporters.counting import ITEMS
 from loadgen.measure.histograms import new_histogram
 from loadgen.measure.ledger import Ledger
@@ -122,7 +122,7 @@ def test_metrics_count_them_from_0_without_nested_ones_and_without_bound() -> No
         return registry.get_sample_value("loadgen_items_total", labels)
 
     asked = Operation("ask", items=("tokens_in", "tokens_out"))
-    exporter.expect({"async": Kind(Mode.ASYNC, "rag")}, {Mode.ASYNC: {asked}})
+    exporter.expect({"async": VariantLabels(Mode.ASYNC, "rag")}, {Mode.ASYNC: {asked}})
     assert (value("tokens_in"), value("tokens_out"), value("pages")) == (0, 0, None)
     exporter([sample({"tokens_out": 4}), sample({"tokens_out": 5, "pages": 1}), sample({"tokens_out": 9}, nested=True)])
     assert (value("tokens_in"), value("tokens_out"), value("pages")) == (0, 9, 1)
