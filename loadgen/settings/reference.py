@@ -22,8 +22,8 @@ SECTIONS = {
 """The first setting of each section, in the order of the model."""
 HEAD = """# Settings
 
-This page is generated from the model by `make reference`; `loadgen settings` prints the same list. (`locust --help`
-cannot: it does not read the locustfile.)
+This page is generated from the program: `loadgen settings` prints the same list, and `loadgen run search --help` has it
+beside Locust's own flags. (`locust --help` cannot: it does not read the locustfile.)
 
 Each setting is a flag, a variable `LOADGEN_<NAME>` (`--top-k` is `LOADGEN_TOP_K`), a key of Locust's config file (the
 flag without its dashes) and a field of Locust's page ([some are read-only there](../guides/page.md)). The command line

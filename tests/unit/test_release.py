@@ -143,6 +143,15 @@ def test_every_script_of_a_workflow_is_bash_and_every_target_of_make_exists() ->
         subprocess.run(["bash", "-n", "-c", script], check=True)
 
 
+def test_the_tests_have_what_they_need_beside_python() -> None:
+    """.ci/run installs it on a bare machine; the runner has openssl and Chrome, which the browser tests take."""
+    needed = set(re.findall(r"missing\+=\((\w+)\)", (ROOT / ".ci" / "run").read_text()))
+    steps = [step["run"] for step in steps_of(workflow("ci.yml")["jobs"]["test"]) if "run" in step]
+    [install] = [line for line in steps if "apt-get install" in line]
+    assert {name for name in needed if name in install.split()} == needed - {"openssl", "chromium"} == {"prometheus"}
+    assert steps.index(install) < steps.index("make check")
+
+
 def test_a_release_is_built_by_the_command_that_ci_runs() -> None:
     building = [step["run"] for step in steps_of(workflow("release.yml")["jobs"]["build"]) if "run" in step]
     assert building[0] == 'make dist TAG="$GITHUB_REF_NAME"'

@@ -32,11 +32,11 @@ class Question:
 
 
 QUESTIONS = (
-    Question("host", "Address of Milvus", "", "such as http://my-milvus:19530; nothing: one is started for each run"),
-    Question("collection", "Your own collection to measure", "", "nothing: one with generated data is made"),
-    Question("workload", "What do the users do", "search", ", ".join(WORKLOADS)),
-    Question("concurrency", "Numbers of concurrent users", "1,8,32,64", "one or several, with commas"),
-    Question("require", "A requirement of the run", "", 'such as "search async p99 < 50 ms"; nothing: no requirement'),
+    Question("host", "Address of Milvus", "", "such as http://my-milvus:19530; empty: one is started for each run"),
+    Question("collection", "Your own collection to measure", "", "empty: one is created, with generated data"),
+    Question("workload", "Operations of the users", "search", ", ".join(WORKLOADS)),
+    Question("concurrency", "Numbers of concurrent users", "1,8,32,64", "one or several, comma-separated"),
+    Question("require", "A requirement of the run", "", 'such as "search async p99 < 50 ms"; empty: none'),
 )
 
 
