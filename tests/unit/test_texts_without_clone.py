@@ -81,6 +81,7 @@ def test_other_texts_are_not(text: str) -> None:
         (Settings.model_fields["fault"].description, ["Fault drills"]),
         (texts.OWN_CALLS, ["Your own locustfile"]),
         (texts.OWN_DATA, ["Your own data"]),
+        (texts.MODELS, ["The whole RAG path"]),
         (texts.CHART, ["Releases"]),
     ],
 )

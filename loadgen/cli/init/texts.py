@@ -34,7 +34,9 @@ host = {host}
 """
 
 NO_HOST = """
-# Without an address a Milvus is started for each run. Name yours here, and check it with `loadgen doctor`.
+# Without an address a Milvus is started for each run: the standalone server, if it is installed by
+#   pip install 'milvus-loadgen[server]'
+# and otherwise Milvus Lite, which is slow. Name yours here, and check it with `loadgen doctor`.
 # host = http://my-milvus:19530
 """
 
@@ -55,6 +57,18 @@ existing = true
 collection = {collection}
 # Queries of your own instead, a file of vectors; "Your own data" in the documentation lists the formats:
 # query-file = queries.npy
+"""
+
+MODELS = """
+# Documents, questions and models need more packages: pip install 'milvus-loadgen[rag]'
+# "The whole RAG path" in the documentation has all that can be chosen.
+"""
+
+DOCUMENTS = """
+# A file or folder of .txt, .md and .pdf documents; without it texts are generated. Without `llm` a model is simulated.
+# documents = my-docs
+# embedding = openai:MODEL
+# llm = openai:MODEL
 """
 
 OWN_DOCUMENTS = """
@@ -136,12 +150,12 @@ def _config(answers: Answers) -> str:
 
 
 def _data(answers: Answers) -> str:
-    if not answers.collection:
-        return NEW_DATA
+    """Documents decide rows and dimension, so a file for a RAG workload has neither."""
+    own = {"collection": answers.collection}
     if not answers.workload.startswith("rag_"):
-        return OWN_DATA.format(collection=answers.collection)
+        return OWN_DATA.format(**own) if answers.collection else NEW_DATA
     questions = QUESTIONS if answers.workload == "rag_query" else ""
-    return OWN_DOCUMENTS.format(collection=answers.collection) + questions
+    return MODELS + (OWN_DOCUMENTS.format(**own) + questions if answers.collection else DOCUMENTS)
 
 
 def _values(answers: Answers) -> str:
