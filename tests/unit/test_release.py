@@ -29,8 +29,8 @@ def workflow(name: str) -> dict[str, Any]:
     return loaded
 
 
-def steps_of(job: dict[str, Any]) -> list[dict[str, str]]:
-    steps: list[dict[str, str]] = job.get("steps", [])
+def steps_of(job: dict[str, Any]) -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = job.get("steps", [])
     return steps
 
 
@@ -132,6 +132,14 @@ def test_every_job_ends_in_time_and_may_do_no_more_than_it_says() -> None:
     writing = {name: job["permissions"] for name, job in jobs() if "write" in job.get("permissions", {}).values()}
     assert [name for name in writing if not name.startswith("release.yml")] == []
     assert [name for name, given in writing.items() if given["contents"] == "write"] == ["release.yml: announce"]
+
+
+def test_no_checkout_leaves_its_token_to_what_runs_after_it() -> None:
+    steps = [
+        step for _, job in jobs() for step in steps_of(job) if step.get("uses", "").startswith("actions/checkout@")
+    ]
+    assert len(steps) > 3
+    assert {dict(step["with"])["persist-credentials"] for step in steps} == {"false"}
 
 
 def test_every_script_of_a_workflow_is_bash_and_every_target_of_make_exists() -> None:
