@@ -115,23 +115,11 @@ def add_settings(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def list_settings(given: argparse.Namespace) -> int:
-    """Print each setting as a flag with its default and its help."""
-    from loadgen.settings.model import Settings, as_text
-    from loadgen.settings.reference import settings_as_markdown
+    """Print each setting as a flag with its choices, its default and its help."""
+    from loadgen.settings.reference import settings_as_markdown, settings_as_text
 
-    if given.format == "markdown":
-        sys.stdout.write(settings_as_markdown())
-        return 0
-    lines = []
-    for name, field in Settings.model_fields.items():
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        default = as_text(field.default)
-        unit = f" {extra['unit']}" if extra.get("unit") else ""
-        shown = f" [{default}{unit}]" if default and field.annotation is not bool else ""
-        lines.append(f"--{name.replace('_', '-')}{shown}\n    {field.description}\n")
-    lines.append("Each is also a variable LOADGEN_<NAME>, a key of Locust's config file and a field of its page.\n")
     with contextlib.suppress(BrokenPipeError):  # the pager was closed
-        sys.stdout.write("".join(lines))
+        sys.stdout.write(settings_as_markdown() if given.format == "markdown" else settings_as_text())
         sys.stdout.flush()
     return 0
 
