@@ -100,12 +100,14 @@ def add_wait(commands: Any) -> None:
     text = "wait until a Locust master accepts workers; exit code 3 if it has ended or never starts"
     parser = commands.add_parser("wait", help=text, description=text)
     parser.add_argument("master", type=_address, metavar="HOST:PORT", help="where the master listens for workers")
-    parser.add_argument("--seconds", type=seconds, default=300.0, help="maximum wait [default: %(default)g]")
+    parser.add_argument(
+        "--seconds", type=seconds, default=300.0, metavar="SECONDS", help="maximum wait [default: %(default)g]"
+    )
     text = "maximum wait for a name without an address [default: %(default)g]"
-    parser.add_argument("--unnamed-seconds", type=seconds, default=UNNAMED_SECONDS, help=text)
-    text = "port on which `loadgen prepare --heartbeat` answers: a silent master has ended [default: none]"
+    parser.add_argument("--unnamed-seconds", type=seconds, default=UNNAMED_SECONDS, metavar="SECONDS", help=text)
+    text = "port of `loadgen prepare --heartbeat` on the master: if nothing answers there, it has ended [default: none]"
     parser.add_argument("--heartbeat", type=port_number, metavar="PORT", help=text)
-    text = "a master that has gone may return (--resume): wait for it as long as for one that has no address"
+    text = "a master that has gone may return, as with --resume: wait for it as long as for a name without an address"
     parser.add_argument("--returns", action="store_true", help=text)
     parser.set_defaults(command=_wait)
 

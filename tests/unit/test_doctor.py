@@ -217,8 +217,8 @@ def test_the_exit_code_follows_from_what_is_bad(
         Settings(),
     ]
 
-    def read(_arguments: object, *, needs_host: bool) -> Settings:
-        assert not needs_host
+    def read(_arguments: object, program: str, *, needs_host: bool) -> Settings:
+        assert (program, needs_host) == ("loadgen doctor", False)
         each = given.pop(0)
         if isinstance(each, SettingsError):
             raise each

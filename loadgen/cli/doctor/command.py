@@ -23,12 +23,14 @@ FILE_FLAGS = ("-f", "--locustfile")
 
 def add_doctor(commands: Any) -> None:
     """`loadgen doctor`, which also accepts locust's flags."""
-    text = (
-        "check what usually goes wrong before a big run: packages, cores, other work, open files, proxies, and with "
-        "--host the way to Milvus, its version, clock and the collection; accepts all flags of locust; changes "
-        "nothing; exit code 0 or 1"
+    text = "check what usually goes wrong before a big run, and say what to do; changes nothing"
+    about = (
+        f"{text}. Looks at packages, cores, other work, open files and proxies, and with --host at the way to Milvus, "
+        "its version, its clock and the collection. Accepts the flags, variables and config files of the run itself, "
+        "such as -f, --config, --host, --existing and --collection. Exit code 0: ready, 1: not ready"
     )
-    parser = commands.add_parser("doctor", help=text, description=text)
+    usage = "loadgen doctor [--json] [flags of locust and of the run]"
+    parser = commands.add_parser("doctor", help=text, description=about, usage=usage)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_doctor, takes_rest=True)
 
@@ -44,7 +46,7 @@ def _doctor(given: argparse.Namespace) -> int:
     if not any(flag.partition("=")[0] in FILE_FLAGS for flag in rest) and "LOCUST_LOCUSTFILE" not in os.environ:
         rest = ["-f", str(find_locustfiles()["search"]), *rest]
     try:
-        settings = read_run(rest, needs_host=False)
+        settings = read_run(rest, "loadgen doctor", needs_host=False)
     except SystemExit as error:  # Locust has reported why
         return REFUSED if error.code else WELL
     except SettingsError as error:

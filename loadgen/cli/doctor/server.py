@@ -94,7 +94,7 @@ def check_milvus(settings: "Settings") -> tuple["ServerInfo | None", list[Findin
         return server, [Finding("server", CheckStatus.NOTE, f"Milvus Lite {server.version}", remedy)]
     if not server.version.lstrip("v").startswith(TESTED):
         text = f"{server} answers; this tool was tested with {', '.join(TESTED)}"
-        remedy = "Compare `loadgen calibrate` with docs/explanation/trust.md."
+        remedy = "Try it with a short run first, and check the recall in its table."
         return server, [Finding("server", CheckStatus.NOTE, text, remedy)]
     return server, [Finding("server", CheckStatus.OK, f"{server} answers and accepts the credentials")]
 

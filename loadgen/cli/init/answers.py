@@ -32,15 +32,11 @@ class InitQuestion:
 
 
 QUESTIONS = (
-    InitQuestion(
-        "host", "Address of Milvus", "", "such as http://my-milvus:19530; nothing: one is started for each run"
-    ),
-    InitQuestion("collection", "Your own collection to measure", "", "nothing: one with generated data is made"),
-    InitQuestion("workload", "What do the users do", "search", ", ".join(WORKLOADS)),
-    InitQuestion("concurrency", "Numbers of concurrent users", "1,8,32,64", "one or several, with commas"),
-    InitQuestion(
-        "require", "A requirement of the run", "", 'such as "search async p99 < 50 ms"; nothing: no requirement'
-    ),
+    InitQuestion("host", "Address of Milvus", "", "such as http://my-milvus:19530; empty: one is started for each run"),
+    InitQuestion("collection", "Your own collection to measure", "", "empty: one is created, with generated data"),
+    InitQuestion("workload", "Operations of the users", "search", ", ".join(WORKLOADS)),
+    InitQuestion("concurrency", "Numbers of concurrent users", "1,8,32,64", "one or several, comma-separated"),
+    InitQuestion("require", "A requirement of the run", "", 'such as "search async p99 < 50 ms"; empty: none'),
 )
 
 
