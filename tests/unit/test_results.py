@@ -11,7 +11,7 @@ from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.changes import find_changes, find_refusals
 from loadgen.results.estimates import Interval, compare_series, estimate
-from loadgen.results.record import RunRecord
+from loadgen.results.record import RateSearchRecord, RunRecord
 from loadgen.results.regressions import Word, find_regressions, judge_ratio, t_quantile
 from loadgen.results.series import find_series, percentile
 from tests.unit.record_support import manifest, operation, phase, record, timed, variant
@@ -160,6 +160,19 @@ def test_phases_that_do_not_count_are_invalid_with_their_reason() -> None:
         regressions = find_regressions(run(), other, 0.05)
         assert {finding.word for finding in regressions} == {Word.INVALID}
         assert all(reason in finding.reason for finding in regressions)
+
+
+def test_an_aborted_phase_is_known_by_the_others_of_its_series() -> None:
+    """Its own slices cover the seconds that it lasted."""
+    whole = [phase(mode, 8, timed([60] * 10, recall=None)) for mode in ("sync", "async", "async")]
+    cut = phase("sync", 8, timed([60] * 4, recall=None), seconds=4.0)
+    other = record(*whole, cut)
+    found = find_regressions(run(), other, 0.05)
+    said = {(finding.series.variant, finding.word, finding.reason) for finding in found if finding.figure != "p50"}
+    assert {one for one in said if one[0] == "sync"} == {("sync", Word.INVALID, "a phase of NEW was aborted")}
+    assert ("async", Word.REGRESSION, "") in said
+    search = other.model_copy(update={"rate_search": RateSearchRecord.model_construct()})
+    assert {finding.reason for finding in find_regressions(run(), search, 0.05)} == {""}
 
 
 def test_at_a_rate_of_arrivals_the_throughput_is_not_judged() -> None:
