@@ -223,6 +223,25 @@ def test_other_work_is_refused_unless_it_is_the_change_to_look_at() -> None:
     assert refused(old, new, "rows") == ""
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ({"queries_per_search": 1}, {"queries_per_search": 10}, "queries_per_search is 1 in OLD and 10 in NEW"),
+        ({"filter": ""}, {"filter": "year > 2000"}, "filter is none in OLD and year > 2000 in NEW"),
+        ({"search_kind": "dense"}, {"search_kind": "mmr"}, "search_kind is dense in OLD and mmr in NEW"),
+        ({}, {"queries_per_search": 10}, "queries_per_search is none in OLD and 10 in NEW"),
+        ({}, {"queries_per_search": 1, "output_fields": [], "upsert": False, "filter": ""}, ""),
+        ({"queries_per_search": 1}, {}, ""),
+    ],
+)
+def test_searches_that_do_other_work_are_refused_and_settings_that_an_old_version_lacks_are_not(
+    before: dict[str, Any], after: dict[str, Any], reason: str
+) -> None:
+    old, new = (run().model_copy(update={"manifest": manifest(settings=some)}) for some in (before, after))
+    assert refused(old, new).startswith(reason)
+    assert bool(refused(old, new)) is bool(reason)
+
+
 def test_a_variant_that_does_other_work_under_the_same_name_is_refused_unless_that_is_the_change() -> None:
     pair = []
     for top_k in (5, 50):
