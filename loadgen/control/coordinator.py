@@ -190,7 +190,8 @@ class Coordinator:
         if window is not None:
             self._display.finish(window)
             log_lacking(window)
-        if phase.operations and window is None:
+        has_run = window is not None and (window.seconds > 0 or self._gathering.has_lost_workers)
+        if phase.operations and not has_run:
             raise PlanBrokenError(f"phase {phase.number + 1} did not run: its user ended before its burst began")
         self._host.after_phase(phase)
 

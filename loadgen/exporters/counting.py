@@ -126,7 +126,10 @@ class Exporter:
             buckets = known.get(stage)
             if buckets is None:
                 buckets = self._stage(variant, sample.operation, stage)
-                if (sample.operation, stage) in variant.stages:  # those of `other` would grow without end
+                # `other` has stages of many operations, and stages that are `other` would grow without end.
+                name = sample.operation
+                is_own = name != OTHER and series in (variant.operations.get(name), variant.nested.get(name))
+                if is_own and (name, stage) in variant.stages:
                     known[stage] = buckets
             if type(took) is float:
                 buckets.counts[bisect_left(DURATIONS, took)] += 1

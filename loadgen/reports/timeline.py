@@ -84,7 +84,9 @@ def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Chart
 def _explain(figure: ChartFigure, axes: Any, steps: Sequence[tuple[PhaseRecord, Steps]]) -> None:
     """The mean of each phase."""
     for phase, (edges, rates) in steps:
-        mean, level = sum(rates) / len(rates), load_level(phase.concurrency, phase.rate)
+        lengths = [end - begin for begin, end in pairwise(edges)]  # the last slice of an aborted phase is shorter
+        mean = sum(rate * seconds for rate, seconds in zip(rates, lengths, strict=True)) / sum(lengths)
+        level = load_level(phase.concurrency, phase.rate)
         text = f"{phase.variant}, {level}, from {edges[0]:,.0f} s: {show_rate(mean)} operations/s"
         figure.explain(axes, (edges[0] + edges[-1]) / 2, mean, text)
 

@@ -71,7 +71,7 @@ def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[R
     replicates = max(REPLICATES_AT_LEAST, REPLICATES * PAIRS_IN_FULL // max(len(pairs), PAIRS_IN_FULL))
     findings: list[RegressionFinding] = []
     for (first, second), names in zip(pairs, figures, strict=True):
-        reasons = [*_unsound("OLD", first, most_empty(old)), *_unsound("NEW", second, most_empty(new))]
+        reasons = [*_unsound("OLD", first, old), *_unsound("NEW", second, new)]
         old_phases, new_phases = first.sliced(), second.sliced()
         ratios = compare_series(old_phases, new_phases, rng, certainty, replicates)
         every = {name: getattr(ratios, name, None) for name in names}
@@ -127,12 +127,14 @@ def judge_ratio(ratio: Interval, tolerance: float, *, upwards: bool) -> Regressi
     return RegressionVerdict.IMPROVEMENT if (ratio.estimate > 1) is upwards else RegressionVerdict.REGRESSION
 
 
-def _unsound(name: str, series: Series, most: float) -> list[str]:
+def _unsound(name: str, series: Series, record: RunRecord) -> list[str]:
     phases = series.phases
+    # What is left of an aborted phase looks whole by itself; but steps of a search differ in length.
+    whole = 0.0 if record.rate_search else max(phase.seconds for phase in phases)
     result = []
     if len(phases) < PHASES_AT_LEAST:
         result.append(f"{name} has {len(phases)} of {PHASES_AT_LEAST} phases")
-    if (share := share_empty(series.outcomes)) > most:
+    if (share := share_empty(series.outcomes)) > most_empty(record):
         result.append(f"{100 * share:.3g} % of the answers of {name} were empty")
     if any(phase.generator.saturated for phase in phases):
         result.append(f"in {name} the load generator was the limit")
@@ -140,13 +142,13 @@ def _unsound(name: str, series: Series, most: float) -> list[str]:
         result.append(f"in {name} the load generator was not monitored")
     if any(phase.workers_lost for phase in phases):
         result.append(f"{name} lost workers")
-    if any(phase.seconds < _planned(phase) * 0.99 for phase in phases):
+    if any(phase.seconds < 0.99 * max(whole, _sliced_seconds(phase)) for phase in phases):
         result.append(f"a phase of {name} was aborted")
     return result
 
 
-def _planned(phase: PhaseRecord) -> float:
-    """Seconds that its slices cover; 0 where it has none."""
+def _sliced_seconds(phase: PhaseRecord) -> float:
+    """Seconds that its slices cover, in records of earlier versions the planned ones; 0 where it has none."""
     return max((math.fsum(part.slices.lengths) for part in phase.operations if part.slices is not None), default=0.0)
 
 

@@ -200,3 +200,15 @@ def test_stages_of_many_runs_do_not_grow_without_end() -> None:
     assert sum(len(series.stages) for series in kept) == STAGES
     other = SEARCH | {"operation": "other", "stage": "other"}
     assert registry.get_sample_value("loadgen_stage_seconds_count", other) == 50
+
+
+def test_stages_of_operations_beyond_the_limit_are_not_mixed() -> None:
+    exporter, registry = make()
+    exporter([sample(operation=f"own_{number}") for number in range(OPERATIONS)])
+    for is_nested in (False, True):
+        for name, seconds in (("late", 0.5), ("later", 0.25)):
+            one = sample(operation=name)._replace(stages={"embed": seconds}, nested=is_nested)
+            exporter([one, one])
+    for name, seconds in (("late", 2.0), ("later", 1.0)):
+        staged = SEARCH | {"operation": name, "stage": "embed"}
+        assert registry.get_sample_value("loadgen_stage_seconds_sum", staged) == seconds

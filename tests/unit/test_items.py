@@ -43,6 +43,18 @@ def counted(*samples: Sample) -> Ledger:
     return ledger
 
 
+def test_an_operation_whose_items_cannot_be_counted_is_counted_without_them() -> None:
+    def count() -> dict[str, int]:
+        raise LookupError("no tokenizer")
+
+    on = Measured(Mode.SYNC)
+    token = on.client.begin("search")
+    with pytest.raises(LookupError, match="no tokenizer"):
+        on.client.end(token, 3, count_items=count)
+    [counted] = on.samples
+    assert (counted.outcome, counted.rows, counted.items, on.client.in_flight) == (Outcome.OK, 3, {}, 0)
+
+
 def test_they_are_summed_up_over_operations_and_workers_and_recorded() -> None:
     master = MergedLedger()
     for name in ("one", "two"):

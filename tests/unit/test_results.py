@@ -11,7 +11,7 @@ from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.changes import find_changes, find_refusals
 from loadgen.results.estimates import Interval, compare_series, estimate
-from loadgen.results.record import RunRecord
+from loadgen.results.record import RateSearchRecord, RunRecord
 from loadgen.results.regressions import RegressionVerdict, find_regressions, judge_ratio, t_quantile
 from loadgen.results.series import find_series, percentile
 from tests.unit.record_support import manifest, operation, phase, record, timed, variant
@@ -163,6 +163,19 @@ def test_phases_that_do_not_count_are_invalid_with_their_reason() -> None:
         assert all(reason in finding.reason for finding in regressions)
 
 
+def test_an_aborted_phase_is_known_by_the_others_of_its_series() -> None:
+    """Its own slices cover the seconds that it lasted."""
+    whole = [phase(mode, 8, timed([60] * 10, recall=None)) for mode in ("sync", "async", "async")]
+    cut = phase("sync", 8, timed([60] * 4, recall=None), seconds=4.0)
+    other = record(*whole, cut)
+    found = find_regressions(run(), other, 0.05)
+    said = {(finding.series.variant, finding.word, finding.reason) for finding in found if finding.figure != "p50"}
+    assert {one for one in said if one[0] == "sync"} == {("sync", Word.INVALID, "a phase of NEW was aborted")}
+    assert ("async", Word.REGRESSION, "") in said
+    search = other.model_copy(update={"rate_search": RateSearchRecord.model_construct()})
+    assert {finding.reason for finding in find_regressions(run(), search, 0.05)} == {""}
+
+
 def test_at_a_rate_of_arrivals_the_throughput_is_not_judged() -> None:
     rounds = [
         phase(mode, None, timed([50] * 10, recall=None), model="poisson", rate=50.0)
@@ -209,6 +222,25 @@ def test_other_work_is_refused_unless_it_is_the_change_to_look_at() -> None:
     old, new = old.model_copy(update={"manifest": small}), new.model_copy(update={"manifest": large})
     assert refused(old, new).startswith("rows is 100 in OLD and 1000 in NEW")
     assert refused(old, new, "rows") == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ({"queries_per_search": 1}, {"queries_per_search": 10}, "queries_per_search is 1 in OLD and 10 in NEW"),
+        ({"filter": ""}, {"filter": "year > 2000"}, "filter is none in OLD and year > 2000 in NEW"),
+        ({"search_kind": "dense"}, {"search_kind": "mmr"}, "search_kind is dense in OLD and mmr in NEW"),
+        ({}, {"queries_per_search": 10}, "queries_per_search is none in OLD and 10 in NEW"),
+        ({}, {"queries_per_search": 1, "output_fields": [], "upsert": False, "filter": ""}, ""),
+        ({"queries_per_search": 1}, {}, ""),
+    ],
+)
+def test_searches_that_do_other_work_are_refused_and_settings_that_an_old_version_lacks_are_not(
+    before: dict[str, Any], after: dict[str, Any], reason: str
+) -> None:
+    old, new = (run().model_copy(update={"manifest": manifest(settings=some)}) for some in (before, after))
+    assert refused(old, new).startswith(reason)
+    assert bool(refused(old, new)) is bool(reason)
 
 
 def test_a_variant_that_does_other_work_under_the_same_name_is_refused_unless_that_is_the_change() -> None:

@@ -9,7 +9,7 @@ it counts for each operation of its phase.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from loadgen.measure.objective import RELATIONS, TIME_UNITS
 from loadgen.measure.sample import Outcome, count_answers, count_failures, share_empty
@@ -74,7 +74,15 @@ def _measured(record: RunRecord, wanted: Requirement) -> list[Reading]:
     missing = [Reading(place, None) for place in dict.fromkeys(gaps)]
     if pairs and wanted.is_total and not missing:
         return [_total(pairs)]
-    return missing + [_read(phase, each, wanted) for phase, each in pairs]
+    return [*missing, *_read_idle(phases, covered, wanted), *(_read(phase, each, wanted) for phase, each in pairs)]
+
+
+def _read_idle(phases: Iterable[PhaseRecord], covered: Collection[str], wanted: Requirement) -> Iterator[Reading]:
+    """The rounds in which only other operations ended: their rate is 0; there is nothing to tell of times or shares."""
+    for phase in phases if wanted.figure in ("throughput", "goodput") else ():
+        is_idle = phase.operations and all(each.operation != wanted.operation for each in phase.operations)
+        if is_idle and not phase.style and place_of(phase) in covered:
+            yield Reading(place_of(phase) + _troubles(phase), 0.0, "0/s")
 
 
 def read_phase(phase: PhaseRecord, wanted: Requirement) -> tuple[Reading, bool]:
