@@ -11,6 +11,7 @@ from loadgen.control.report_collection import ReportCollector
 from loadgen.measure.fault_notes import NAMED_AT_MOST, FaultNotes, InsertCheck
 from loadgen.measure.phase import Phase
 from loadgen.settings.fault_grammar import Action
+from loadgen.text.listing import count_of
 
 CONNECTED_WITHIN = 60.0
 """Seconds for an agent to count its connections."""
@@ -26,6 +27,8 @@ class FaultPhases:
         self._agents, self._gathering, self._tell = agents, gathering, tell
         self._schedule: FaultSchedule | None = None
         self._connections: int | None = None
+        self._noting: set[str] = set()
+        """The agents that note the inserts of the phase."""
 
     def use(self, schedule: FaultSchedule | None) -> None:
         """Another run."""
@@ -38,7 +41,11 @@ class FaultPhases:
     def announce(self, phase: Phase) -> None:
         """A phase follows: have the agents note its inserts, and count their connections."""
         if self._schedule is not None and phase.is_drill:
-            self._connections = _add_up(self._agents.ask_all(CheckFaults(phase.variant, False), CONNECTED_WITHIN))
+            answers = self._ask(CheckFaults(phase.variant, False), CONNECTED_WITHIN)
+            self._noting, self._connections = set(answers), _add_up(list(answers.values()))
+
+    def _ask(self, command: CheckFaults, within: float) -> dict[str, Any]:
+        return self._agents.ask(dict.fromkeys(sorted(self._agents.present()), command), within).values
 
     def begin(self, phase: Phase) -> None:
         """The warm-up of a phase begins."""
@@ -65,9 +72,20 @@ class FaultPhases:
         window = self._gathering.window
         if self._schedule is None or window is None or window.faults is None:
             return
-        answers = self._agents.ask_all(CheckFaults(window.phase.variant, True), SEARCHED_WITHIN)
+        heard = self._ask(CheckFaults(window.phase.variant, True), SEARCHED_WITHIN)
+        answers = list(heard.values())
+        silent = len(self._noting - set(heard))
         inserts = _sum_up([one for one in answers if one["acknowledged"] or one["problem"]])
-        window.faults = replace(window.faults, inserts=inserts, connections_after=_add_up(answers))
+        if silent and (inserts is not None or not answers):
+            inserts = _add_silent(inserts or InsertCheck(0, 0), silent, len(self._noting))
+        after = None if silent else _add_up(answers)
+        window.faults = replace(window.faults, inserts=inserts, connections_after=after)
+
+
+def _add_silent(inserts: InsertCheck, silent: int, every: int) -> InsertCheck:
+    """The inserts of an agent that has not answered are not known to be there."""
+    reported = f"no answer from {silent} of {count_of(every, 'worker')}"
+    return replace(inserts, problem="; ".join(filter(None, (inserts.problem, reported))))
 
 
 def _add_up(answers: Sequence[dict[str, Any]]) -> int | None:

@@ -11,6 +11,8 @@ from loadgen.measure.fault_notes import FaultEvent
 from loadgen.runtime.hub import pause, run_in_thread, spawn
 from loadgen.settings.fault_grammar import Action, PlannedFault
 
+ENDED_BEFORE = "the phase ended before it was in effect"
+
 logger = logging.getLogger("loadgen")
 
 
@@ -68,6 +70,8 @@ class FaultSchedule:
         """Called with 1 as a fault begins and with -1 as it ends."""
         self._active: set[int] = set()
         """Places of the faults that are in effect."""
+        self._beginning: set[int] = set()
+        """Places of those that are about to be: a signal is sent, or what was there before is restored first."""
 
     @property
     def events(self) -> tuple[FaultEvent, ...]:
@@ -76,7 +80,7 @@ class FaultSchedule:
 
     def begin(self, warmup_seconds: float, number: int) -> None:
         """The warm-up of a phase begins now; `number` is shown in the log."""
-        self._phase, self._events = number, {}
+        self._phase, self._events, self._beginning = number, {}, set()
         self._start = self._runtime.clock() + warmup_seconds
         self._greenlets = [self._runtime.spawn(self._carry_out, place, one) for place, one in enumerate(self.faults)]
 
@@ -100,6 +104,7 @@ class FaultSchedule:
             return
         for one in self._greenlets:
             one.kill(block=False)
+        self._note_missed()
         try:
             self._runtime.call(self._injector.restore)
         except Exception as error:  # noqa: BLE001 - the supervisor looks after a server that does not come back
@@ -107,6 +112,16 @@ class FaultSchedule:
         for place in sorted(self._active):
             self._note_end(place)
         self._start, self._greenlets = None, []
+
+    def _note_missed(self) -> None:
+        """Note the faults that the phase has not seen: what follows from them was not measured."""
+        for place, fault in enumerate(self.faults):
+            event = self._events.get(place)
+            if event is None:
+                event = FaultEvent(fault, f"{fault.at:g}s {self._injector.describe(fault)}", fault.at)
+            elif place not in self._beginning:
+                continue
+            self._events[place] = replace(event, error=ENDED_BEFORE)
 
     def _note_end(self, place: int) -> None:
         self._active.discard(place)
@@ -123,17 +138,23 @@ class FaultSchedule:
             self._events[place] = event
             self._active.add(place)
             self.tell(fault.action, 1)
+            is_signal = fault.action not in (Action.COMMAND, Action.RESTART)
+            self._beginning |= {place} if is_signal else set()
             effect = runtime.call(lambda: self._injector.begin(fault))
-            if fault.action not in (Action.COMMAND, Action.RESTART):
+            self._beginning.discard(place)
+            if is_signal:
                 event = replace(event, began=runtime.clock() - start)
             event = replace(event, exit_code=effect.exit_code, output=effect.output, error=effect.error)
             self._events[place] = event
             if fault.seconds:
                 self._wait_until(start + event.began + fault.seconds)
                 runtime.call(lambda: self._injector.end(fault))
+            elif fault.until:
+                self._wait_until(start + fault.until)
             self._events[place] = replace(event, ended=runtime.clock() - start)
             self._note_end(place)
         except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on and reports it
+            self._beginning.discard(place)
             self._note_end(place)
             self._events[place] = replace(event, error=describe_error(error))
             logger.error("Phase %d: %s failed: %s", self._phase, fault.name, describe_error(error))  # noqa: TRY400

@@ -2,19 +2,23 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadgen.control.rate_search import Backlog, StepVerdict
+from loadgen.measure.sample import count_answers
 from loadgen.measure.window import Window
 from loadgen.results.figures import throughput
 from loadgen.results.phase_result import PhaseResult
-from loadgen.results.record import PhaseRecord, RateConditionRecord
-from loadgen.results.requirements import Requirement, read_phase
+from loadgen.results.record import OperationRecord, PhaseRecord, RateConditionRecord
+from loadgen.results.requirements import CHECKED, Requirement, read_phase
 from loadgen.results.requirements.parsing import TIMES
+from loadgen.results.requirements.times import read_time
 from loadgen.text.listing import count_of
 
 LATE_SHARE = 0.5
 """Share of a time limit that the generator's own lateness (p99) may take before it is the limit."""
+CHECKS_AT_LEAST = 10
+"""Checked answers from which a recall, or a reciprocal rank, of a step is judged."""
 DROPPED_AT_MOST = 0.01
 """Share of the arrivals that may be dropped before a step fails whatever its conditions say."""
 REST_AT_MOST = 10.0
@@ -46,6 +50,14 @@ class Conditions:
             for one in self.every
         )
 
+    def find_unchecked(self, variant: str, passed: Sequence[StepResult]) -> str:
+        """A condition on checked answers by which no step of a variant that passed was judged; empty without one."""
+        for place, one in enumerate(self.every):
+            is_own = one.figure in CHECKED and one.variant in (None, variant)
+            if is_own and passed and all(step.values[place] is None for step in passed):
+                return f"{one.text}: fewer than {CHECKS_AT_LEAST} answers were checked in each step that passed"
+        return ""
+
     def judge(self, result: PhaseResult, backlog: Backlog, grew: bool) -> StepResult:
         """How a step ended; `grew`: its backlog grew without bound."""
         record = result.record
@@ -56,6 +68,9 @@ class Conditions:
                 values.append(None)
                 continue
             reading, is_met = read_phase(record, one)
+            if _is_unknown(record, one):
+                values.append(None)
+                continue
             values.append(reading.value)
             if not is_met:
                 failed.append((one, f"{one.text}: {reading.shown}"))
@@ -82,6 +97,18 @@ class Conditions:
         return ""
 
 
+def _is_unknown(record: PhaseRecord, wanted: Requirement) -> bool:
+    """Whether answers came, but too few were checked to tell: as likely chance as the server."""
+    own = _find_own(record, wanted)
+    if wanted.figure not in CHECKED or own is None:
+        return False
+    return bool(count_answers(own.outcomes)) and own.recall_checks < CHECKS_AT_LEAST
+
+
+def _find_own(record: PhaseRecord, wanted: Requirement) -> OperationRecord | None:
+    return next((part for part in record.operations if part.operation == wanted.operation), None)
+
+
 def _would_pass(record: PhaseRecord, failed: Sequence[Requirement]) -> bool:
     """Whether the service times meet all conditions on response times: then arrivals waited for slots only."""
     alike = [one for one in failed if one.figure in TIMES and not one.part]
@@ -89,8 +116,11 @@ def _would_pass(record: PhaseRecord, failed: Sequence[Requirement]) -> bool:
 
 
 def _is_served(record: PhaseRecord, wanted: Requirement) -> bool:
-    own = next((part for part in record.operations if part.operation == wanted.operation), None)
-    served = getattr(own.service_seconds, wanted.figure.replace(".", "_")) if own is not None else None
+    own = _find_own(record, wanted)
+    if own is None:
+        return False
+    sent = record.model_copy(update={"dropped": 0})
+    served = read_time("", sent, own, replace(wanted, part="service")).value
     return served is not None and served < wanted.limit
 
 

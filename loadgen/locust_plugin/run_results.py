@@ -42,6 +42,7 @@ from loadgen.text.plain_text import one_line
 
 NOT_BEGUN = "the run never began"
 ENDED_BEFORE = "the run ended before it began, for example by a --run-time that is shorter than opening the stores"
+NOT_CONCLUDED = "the end of the run failed, so nothing was judged: see the log"
 LONGEST_LINE = 20_000
 """Maximum characters of one line of the verdict."""
 
@@ -108,7 +109,7 @@ class RunFinalizer:
         self._upload.close()
         self._upload = RecordUpload(settings.record_url)
         self._told = self._is_starting = False
-        self.code, self._why = COMPLETE, ""
+        self.code, self._why = SHORT_OF, NOT_CONCLUDED  # until it is, whatever fails before that
         self._looked_after.clear()
         run_in_thread(run.look_at_server)
         return {"run_id": run.record_id, "server": str(server)}

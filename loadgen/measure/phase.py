@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
-from loadgen.measure.rate_curve import Points
+from loadgen.measure.rate_curve import Points, RateCurve
 from loadgen.measure.sample import Mode
 from loadgen.text.listing import count_of
 
@@ -151,7 +151,13 @@ def scaled_phases(
         return make_phases(levels)
     (level,) = levels
     phases = make_phases(tuple(level * number for number in workers))
-    return tuple(replace(phase, workers=round(phase.level / level)) for phase in phases)
+    return tuple(_scale(phase, round(phase.level / level)) for phase in phases)
+
+
+def _scale(phase: Phase, workers: int) -> Phase:
+    """The phase of this many workers, each with its curves."""
+    curves = tuple((name, RateCurve(points).scaled(workers).points) for name, points in phase.curves)
+    return replace(phase, workers=workers, curves=curves)
 
 
 def _order(variants: Sequence[Compared], levels: tuple[L, ...], rounds: int) -> list[tuple[L, Compared]]:

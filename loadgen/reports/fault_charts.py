@@ -1,7 +1,7 @@
 """The timeline of phases with faults: answers and failures per second, with the faults marked."""
 
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from loadgen.reports.drawing import Chart, ChartFigure, add_legend, legend_height
 from loadgen.reports.style import GREY
@@ -11,6 +11,8 @@ from loadgen.results.record.faults import FaultsRecord
 from loadgen.results.verdict.faults import find_drills
 
 HEIGHT = 5.0
+LEAST = 0.1
+"""Share of a piece below which the last one is too short for a rate."""
 TEXT = (
     "Answers per second above, failures and dropped arrivals per second below, from the start of the measured part; a "
     "variant's line is the mean of its phases. Vertical lines: the faults as they began in the first phase; grey: "
@@ -21,16 +23,18 @@ TEXT = (
 def fault_charts(summary: Summary, prefix: str = "faults") -> list[Chart]:
     """A chart for each load level; none without faults."""
     levels: dict[LoadLevel, dict[str, list[FaultsRecord]]] = {}
+    lengths: dict[LoadLevel, float] = {}
     for _, phase, faults in find_drills(summary.record):
         level = load_level(phase.concurrency, phase.rate)
         levels.setdefault(level, {}).setdefault(phase.variant, []).append(faults)
+        lengths[level] = max(lengths.get(level, 0.0), phase.seconds)
     return [
-        Chart(f"{prefix}{place}", f"Faults at {level}", TEXT, _draw(summary, variants), None)
+        Chart(f"{prefix}{place}", f"Faults at {level}", TEXT, _draw(summary, variants, lengths[level]), None)
         for place, (level, variants) in enumerate(sorted(levels.items(), key=lambda item: item[0]))
     ]
 
 
-def _draw(summary: Summary, variants: dict[str, list[FaultsRecord]]) -> ChartFigure:
+def _draw(summary: Summary, variants: dict[str, list[FaultsRecord]], length: float) -> ChartFigure:
     names = [label(name) for name in summary.plot_styles if name in variants]
     figure = ChartFigure(HEIGHT + legend_height(names))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
@@ -42,8 +46,10 @@ def _draw(summary: Summary, variants: dict[str, list[FaultsRecord]]) -> ChartFig
         answered = [one.course.answered for one in phases]
         failed = [_sum(list(one.course.failures.values())) for one in phases]
         for axes, counts in ((above, answered), (below, failed)):
-            rates = [number / seconds for number in _mean(counts)]
-            edges = [place * seconds for place in range(len(rates) + 1)]
+            means = _mean(counts)
+            edges = [min(place * seconds, max(length, seconds)) for place in range(len(means) + 1)]
+            widths = [max(end - begin, LEAST * seconds) for begin, end in pairwise(edges)]
+            rates = [mean / width for mean, width in zip(means, widths, strict=True)]
             axes.stairs(rates, edges, baseline=None, color=style.colour, linestyle=style.line, label=label(name))
     first = next(iter(variants.values()))[0]
     for fault in first.faults:

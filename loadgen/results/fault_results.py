@@ -1,6 +1,8 @@
 """The faults of a finished phase, with the figures of its recovery."""
 
 import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from loadgen.measure.fault_notes import FaultEvent, FaultNotes, InsertCheck
@@ -18,6 +20,7 @@ from loadgen.results.recovery import find_recovery
 
 SHOWN_SECONDS = 1.0
 """Length of a piece in the record, in a phase of up to ten minutes."""
+LATE = "it took effect after the end of the phase"
 
 
 def record_faults(window: Window) -> FaultsRecord | None:
@@ -28,7 +31,7 @@ def record_faults(window: Window) -> FaultsRecord | None:
         return None
     piece = next((one.seconds for one in courses.values()), 0.1)
     total = sum_courses(courses, piece)
-    events = sorted((one for one in notes.events if one.began < window.seconds), key=lambda one: one.began)
+    events = sorted(_find_planned(notes.events, window.seconds), key=lambda one: one.began)
     edges = [*(one.began for one in events), window.seconds]
     faults = []
     for event, span in zip(events, pairwise(edges), strict=True):
@@ -42,6 +45,15 @@ def record_faults(window: Window) -> FaultsRecord | None:
         connections_before=notes.connections_before,
         connections_after=notes.connections_after,
     )
+
+
+def _find_planned(events: Iterable[FaultEvent], seconds: float) -> Iterator[FaultEvent]:
+    """The faults of the measured part; one that was due in it and came after its end was not carried out in it."""
+    for one in events:
+        if one.began < seconds:
+            yield one
+        elif one.fault.at < seconds:
+            yield replace(one, began=one.fault.at, ended=None, error=one.error or LATE)
 
 
 def _recovery(course: OutcomeCourse, first: float, span: tuple[float, float]) -> RecoveryRecord:

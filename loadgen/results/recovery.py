@@ -3,12 +3,14 @@
 *First success*: the end of the longest time without an answer from the fault on. A time that is no longer than the
 longest one before the first fault, by more than a piece, is no outage; then the figure is 0: answers never stopped.
 *Recovery*: when the throughput over one second first reaches 95 % of the throughput before the first fault, after the
-lowest second from the fault on. If that second is not below both 95 % and the lowest one before the first fault, the
-throughput never fell and the figure is 0. Both count from the fault to the next fault or to the end of the phase.
+lowest second from the fault on. It never fell, and the figure is 0, if that second is not below both 95 % and the
+lowest one before the first fault, and no stretch below 95 % is longer, by more than a second, than twice the longest
+one before the fault: one slow second before it does not excuse minutes after it. Both count from the fault to the next
+fault or to the end of the phase.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,8 +65,8 @@ def _find_success(before: Sequence[int], after: Sequence[int]) -> int | None:
     return None if end == len(after) else end + 1
 
 
-def _longest_gap(answered: Sequence[int]) -> tuple[int, int]:
-    """The longest run of pieces without an answer: its length, and the piece after it."""
+def _longest_gap(answered: Iterable[int]) -> tuple[int, int]:
+    """The longest run of pieces without an answer, or of other zeros: its length, and the place after it."""
     best, run = (0, 0), 0
     for place, number in enumerate(answered):
         run = 0 if number else run + 1
@@ -79,7 +81,8 @@ def _find_recovered(before: Sequence[int], after: Sequence[int], usual: float, w
     if not len(totals):
         return None
     lowest = totals.min()
-    if lowest >= min(enough, earlier.min() if len(earlier) else enough):
+    longest, usual_run = (_longest_gap(some >= enough)[0] for some in (totals, earlier))
+    if lowest >= min(enough, earlier.min() if len(earlier) else enough) and longest <= 2 * usual_run + width:
         return 0
     last = int(np.flatnonzero(totals == lowest)[-1])
     reached = np.flatnonzero(totals[last:] >= enough)

@@ -80,7 +80,8 @@ def _describe(floats: Floats, rows: Floats) -> ScalingLaw:
         _estimate(value, times * math.sqrt(max(0.0, float(gradient @ covariance @ gradient))))
         for value, gradient in zip((1 / first, contention, coherency), gradients, strict=True)
     )
-    peak = math.sqrt((1 - contention) / coherency) if coherency > 0 and contention < 1 else None
+    is_certain = pair.low > 0  # else growth without end is as likely
+    peak = math.sqrt((1 - contention) / coherency) if is_certain and contention < 1 else None
     return ScalingLaw(rate=rate, contention=share, coherency=pair, peak_workers=peak)
 
 

@@ -12,8 +12,11 @@ from loadgen.text.listing import count_of
 
 
 def find_scaling(phases: Sequence[PhaseRecord]) -> tuple[Scaling, ...]:
-    """For each operation and variant of a run with several numbers of workers; empty for any other run."""
-    own = [phase for phase in phases if phase.workers and phase.seconds > 0]
+    """For each operation and variant of a run with several numbers of workers; empty for any other run.
+
+    Phases that lacked workers are left out: they had fewer than they name.
+    """
+    own = [phase for phase in phases if phase.workers and phase.seconds > 0 and not phase.workers_lost]
     if len({phase.workers for phase in own}) < 2:  # noqa: PLR2004 - there is nothing to compare
         return ()
     names = sorted({part.operation for phase in own for part in phase.operations})

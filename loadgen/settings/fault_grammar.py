@@ -182,17 +182,22 @@ def find_fault_conflicts(settings: "Settings") -> list[tuple[Fault, tuple[str, .
 
 
 def _find_outside(settings: "Settings", text: str, one: PlannedFault) -> list[tuple[Fault, tuple[str, ...]]]:
-    """Times outside the phase."""
-    names = ("fault", "phase_seconds")
-    length = f"a phase of {settings.phase_seconds:g} s"
+    """Times outside the phase. The length of a rate profile is known when its file is read: see `find_late`."""
+    names = ("fault", "phase_seconds", "rate_profile")
     if one.at < EARLIEST:
         problem = f"is before second {EARLIEST:g} of the phase, so there is no throughput to compare with"
         return [(_refused(text, problem, f"Choose a second from {EARLIEST:g}"), names)]
-    if one.at >= settings.phase_seconds:
-        return [(_refused(text, f"is outside {length}", "Choose an earlier second, or raise --phase-seconds"), names)]
-    if one.end >= settings.phase_seconds:
-        problem = f"ends at second {one.end:g}, outside {length}"
-        return [(_refused(text, problem, "Shorten it, or raise --phase-seconds"), names)]
+    late = [] if settings.rate_profile else find_late(text, one, settings.phase_seconds, "raise --phase-seconds")
+    return [(fault, names) for fault in late]
+
+
+def find_late(text: str, one: PlannedFault, seconds: float, remedy: str) -> list[Fault]:
+    """Why a fault is not within a phase of some seconds; `remedy` makes it longer."""
+    length = f"a phase of {seconds:g} s"
+    if one.at >= seconds:
+        return [_refused(text, f"is outside {length}", f"Choose an earlier second, or {remedy}")]
+    if one.end >= seconds:
+        return [_refused(text, f"ends at second {one.end:g}, outside {length}", f"Shorten it, or {remedy}")]
     return []
 
 

@@ -78,7 +78,8 @@ def test_a_proxy_cuts_and_holds_back_and_a_command_runs_once(lite: EmbeddedServe
     faults = ("--fault", "2s cut 1s", "--fault", "4s blackhole 1500ms; 5600ms latency 20ms 300ms", "--fault", command)
     flags = ("--host", lite.uri, "--phase-seconds", "8", "--deadline", "1", "--processes", "2", *faults)
     run, record = drill(tmp_path, "--variants", "sync; async", *flags)
-    assert run.code == 0, f"{run.out}\n{run.err}"
+    assert run.code == 1, f"{run.out}\n{run.err}"
+    assert run.out.count("MISSED: each fault is carried out: exit code 3 (") == len(record.phases)
     assert (tmp_path / "ran").read_text().split() == ["ran"] * len(record.phases) == ["ran"] * 4
     for phase in record.phases:
         assert_timeline_agrees(phase)

@@ -8,7 +8,9 @@ from loadgen.measure.sample import Mode, Outcome
 from loadgen.results.record import Outside, RunRecord, TaskErrorRecord
 from loadgen.results.requirements import judge, parse_max_failures, parse_requirement, parse_requirements
 from loadgen.settings.faults import SettingsError
-from tests.unit.record_support import operation, phase, record
+from tests.unit.record_support import durations, operation, phase, record
+
+SERVED = {"service_seconds": durations()}
 
 
 def failing(*failures: int, **given: Any) -> RunRecord:
@@ -60,8 +62,33 @@ def test_dropped_arrivals_are_failures() -> None:
     share, count, time, most = judge(dropping, parse_requirements(texts), parse_max_failures("24"))
     assert share[1:] == (False, "20 % (25 of 125, 25 of them dropped)", "async, 200/s")
     assert count[1:] == (True, "25, 25 of them dropped", "async, 200/s")
-    assert time[1:] == (True, "0.01 s", "async, 200/s")
+    assert time[1:] == (False, "0.01 s without the 20 % that failed (25 of 125, 25 of them dropped)", "async, 200/s")
     assert most.met is False
+
+
+REFUSED = {Outcome.OK: 950, Outcome.THROTTLED: 20, Outcome.TIMEOUT: 30}
+
+
+@pytest.mark.parametrize(
+    ("text", "met", "measured"),
+    [
+        ("search p99 < 50 ms", False, "10 ms without the 2 % that failed (20 of 1,000)"),
+        ("search service p99 < 50 ms", False, "10 ms without the 2 % that failed (20 of 1,000)"),
+        ("search p95 < 50 ms", True, "10 ms"),
+        ("search p99 > 5 ms", True, "10 ms"),
+        ("search mean < 50 ms", True, "10 ms"),
+    ],
+)
+def test_a_time_is_not_met_where_more_failed_than_may_be_later(text: str, met: bool, measured: str) -> None:
+    """Operations that are refused are in no time; a timeout is waited for, and is."""
+    run = record(phase("async", 8, operation(outcomes=REFUSED, response=durations()).model_copy(update=SERVED)))
+    [result] = judge(run, [parse_requirement(text)])
+    assert (result.met, result.measured) == (met, measured)
+
+
+def test_a_percentile_may_be_met_with_as_many_failures_as_may_be_later() -> None:
+    for failed, met in ((10, True), (11, False)):
+        assert judge(failing(failed), [parse_requirement("search p99 < 50 ms")])[0].met is met
 
 
 @pytest.mark.parametrize(("limit", "met"), [("1.33%", False), ("1.34%", True), ("26", False), ("27", True)])

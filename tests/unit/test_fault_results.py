@@ -4,6 +4,7 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
+from matplotlib.patches import StepPatch
 
 from loadgen.datasets import Row
 from loadgen.datasets.acknowledged import Acknowledged
@@ -14,10 +15,11 @@ from loadgen.measure.phase import Phase, burst_phases, timed_phases
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.measure.window import Window
 from loadgen.reports.console import print_tables
+from loadgen.reports.fault_charts import fault_charts
 from loadgen.reports.html import to_html
 from loadgen.reports.markdown import to_markdown
 from loadgen.reports.summary import summarize
-from loadgen.results.fault_results import count_expected
+from loadgen.results.fault_results import LATE, count_expected
 from loadgen.results.phase_result import PhaseResult, finalise
 from loadgen.results.record import RunRecord, settings_without_secrets
 from loadgen.results.requirements import judge, judge_faults, parse_requirement
@@ -131,6 +133,25 @@ def test_a_fault_that_failed_and_connections_that_differ_are_reported() -> None:
     assert "Phase 1 (async) began with 2 connections and ended with 5." in explain(reported).warnings
 
 
+def test_a_command_that_fails_is_a_fault_that_was_not_carried_out() -> None:
+    for code, judged in ((1, [(False, "exit code 1")]), (-9, [(False, "exit code -9")]), (0, []), (None, [])):
+        ran = FaultEvent(parse_fault("4s command: x"), "4s command: x", 4.0, 6.0, exit_code=code)
+        reported = record(result(notes=replace(NOTES, events=(ran,), inserts=None)).record)
+        assert [(one.met, one.measured) for one in judge_faults(reported)] == judged
+        [recovered] = judge(reported, [parse_requirement("recovery < 10 s")])
+        assert (recovered.met, recovered.measured.startswith("nothing to recover from: ")) == (not judged, bool(judged))
+        warned = "Not every fault could be carried out in phase 1: see the table of faults."
+        assert (warned in explain(reported).warnings) is bool(judged)
+
+
+def test_a_fault_that_was_due_in_the_phase_and_came_after_it_was_not_carried_out() -> None:
+    late = FaultEvent(parse_fault("9900ms cut"), "9.9s cut", 10.02, 10.02)
+    reported = record(result(notes=replace(NOTES, events=(EVENT, late), inserts=None)).record)
+    assert [(one.met, one.measured) for one in judge_faults(reported)] == [(False, LATE)]
+    [_, fault] = reported.phases[0].faults.faults if reported.phases[0].faults else ()
+    assert (fault.began, fault.ended) == (9.9, None)
+
+
 def test_console_and_reports_show_each_fault(run: RunRecord) -> None:
     out = StringIO()
     print_tables([result()], [], out)
@@ -142,8 +163,17 @@ def test_console_and_reports_show_each_fault(run: RunRecord) -> None:
     assert "Faults at 8 users" in page
 
 
+def test_the_last_piece_of_a_timeline_is_as_long_as_the_phase() -> None:
+    """Its rate would otherwise look like a loss at the end."""
+    (chart,) = fault_charts(summarize(record(result().record.model_copy(update={"seconds": 9.5}))))
+    above, _ = chart.figure.axes
+    [answers] = [patch.get_data() for patch in above.patches if isinstance(patch, StepPatch)]
+    assert answers.edges.tolist()[-3:] == [8.0, 9.0, 9.5]
+    assert answers.values.tolist()[-3:] == [20.0, 20.0, 40.0]
+
+
 def test_the_text_of_a_command_is_in_no_sentence_and_its_secrets_are_in_no_record() -> None:
-    event = FaultEvent(parse_fault("4s command: x"), "4s command: x --token=***", 4.0, 6.0, exit_code=1)
+    event = FaultEvent(parse_fault("4s command: x"), "4s command: x --token=***", 4.0, 6.0, exit_code=0)
     reported = explain(record(result(notes=replace(NOTES, events=(event,))).record)).lines()
     assert any("After 4s command: ... the throughput" in line for line in reported)
     kept = settings_without_secrets(Settings.parse({"fault": ["4s command: x --token=canary"]}))
@@ -156,6 +186,20 @@ def test_rows_that_a_user_began_to_delete_are_not_looked_for() -> None:
     kept.add(["row 0", "row 1", "row 2", "row 3", "row 3"])
     kept.forget("document 0")
     assert kept.take() == ["row 2", "row 3"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        ("2s cut", ""),
+        ("35s cut", "is outside a phase of 20 s"),
+        ("15s blackhole 5s", "ends at second 20, outside a phase of 20 s"),
+    ],
+)
+def test_faults_of_a_rate_profile_must_be_within_it(fault: str, problem: str) -> None:
+    settings = Settings.parse({"fault": fault, "rate_profile": "ramp.csv", "arrival": "poisson"})
+    phases = timed_phases([("sync", Mode.SYNC)], (1,), 1, (20.0, 1.0))
+    assert [one.problem for one in find_plan_faults(settings, phases, is_spread=False)] == [problem][: bool(problem)]
 
 
 def test_faults_need_phases_with_a_length_and_workers_that_reach_the_proxy() -> None:

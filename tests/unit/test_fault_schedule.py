@@ -1,13 +1,14 @@
 """Faults happen at their seconds, on a clock of the test's own, and suspend what a dead server would end."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from gevent import GreenletExit
 
-from loadgen.control.fault_schedule import Effect, FaultSchedule, Runtime
+from loadgen.control.fault_schedule import ENDED_BEFORE, Effect, FaultSchedule, Runtime
 from loadgen.settings.fault_grammar import Action, PlannedFault, parse_fault, read_faults
 from loadgen.settings.model import Settings
 
@@ -174,3 +175,38 @@ def test_a_fault_in_effect_ends_with_its_phase() -> None:
     assert heard == [1]
     faults.end()
     assert heard == [1, -1]
+
+
+def test_faults_that_a_phase_has_not_seen_are_noted_with_it() -> None:
+    """One waits for the server to be back, one was due when the phase ended; a restart is running."""
+    faults, injector, clock = schedule("20s kill server; 22s restart server; 30s latency 5ms 1s; 40s cut")
+
+    def hang(function: Callable[..., object]) -> object:
+        if clock.now >= 122:
+            raise GreenletExit
+        return function()
+
+    def run_until(function: Callable[..., object], place: int, fault: PlannedFault) -> Greenlet:
+        if place < 3:
+            with suppress(GreenletExit):
+                function(place, fault)
+        return Greenlet()
+
+    faults._runtime = replace(faults._runtime, call=hang, spawn=run_until)
+    faults.begin(0.0, 1)
+    faults._runtime = replace(faults._runtime, call=lambda function: function())
+    faults.end()
+    assert [(one.text, one.began, one.error) for one in faults.events] == [
+        ("20s kill server", 20.0, ""),
+        ("22s restart server", 22.0, ""),
+        ("30s latency 5ms 1s", 30.0, ENDED_BEFORE),
+        ("40s cut", 40.0, ENDED_BEFORE),
+    ]
+    assert faults.events[0].ended == 22.0, "the server is down until then"
+    assert injector.asked[-1][1] == "restore"
+
+
+def test_a_kill_without_a_time_lasts_until_its_restart() -> None:
+    faults, _, _ = schedule("10s kill server; 60s restart server")
+    faults.begin(0.0, 1)
+    assert [(one.began, one.ended) for one in faults.events] == [(10, 60), (60, 60)]

@@ -93,6 +93,13 @@ def judge(phase: Phase, conditions: str, capacity: float = 1e9, fails: float = 0
         ("search p99 < 50 ms", 10.0, 0.0, {}, (False, "search p99 < 50 ms: 80.063 ms")),
         ("search sync p99 < 50 ms", 10.0, 0.0, {}, (False, "")),
         ("search failures < 1 %", 1e9, 0.1, {}, (False, "search failures < 1 %: 10 % (20 of 200)")),
+        (
+            "search p99 < 50 ms",
+            1e9,
+            0.1,
+            {},
+            (False, "search p99 < 50 ms: 20.015 ms without the 10 % that failed (20 "),
+        ),
         ("insert p99 < 50 ms", 1e9, 0.0, {}, (False, "insert p99 < 50 ms: nothing measured")),
         ("search p99 < 50 ms", 10.0, 0.0, {"loop_lag_p99_seconds": 0.04}, (True, "the event loop was 40.0 ms late")),
         ("search p99 < 50 ms", 10.0, 0.0, {"pace_lag_p99_seconds": 0.03}, (True, "arrivals were started 30.0 ms late")),
@@ -106,6 +113,52 @@ def test_a_step_passes_by_its_conditions_and_the_generator_explains_its_own_fail
     assert is_generator is reported[0]
     assert reason.startswith(reported[1])
     assert bool(reason) == bool(reported[1])
+
+
+SLOTS = "all 256 concurrency slots were taken: raise --max-in-flight"
+
+
+@pytest.mark.parametrize(("fails", "reason"), [(0.0, SLOTS), (0.1, "search p99 < 5 ms: 20.015 ms without the 10 %")])
+def test_failures_of_the_server_are_no_lack_of_slots(fails: float, reason: str) -> None:
+    every, _ = read_rate_conditions("search p99 < 5 ms")
+    record = finalise(run_step(PHASE, 1e9, fails)).record
+    (search_part,) = record.operations
+    fast = search_part.service_seconds.model_copy(update={"p99": 0.004})
+    parts = (search_part.model_copy(update={"service_seconds": fast}),)
+    full = record.generator.model_copy(update={"in_flight_max": 256})
+    result = replace(
+        finalise(run_step(PHASE, 1e9)), record=record.model_copy(update={"operations": parts, "generator": full})
+    )
+    judged = Conditions(tuple(every), 256).judge(result, Backlog(PHASE.rate), grew=False)
+    assert judged.verdict.reason.startswith(reason)
+    assert judged.verdict.is_generator is (reason == SLOTS)
+
+
+@pytest.mark.parametrize(
+    ("checks", "recall", "passes", "value"),
+    [(0, None, True, None), (9, 0.5, True, None), (10, 0.5, False, 0.5), (10, 0.97, True, 0.97)],
+)
+def test_a_recall_is_judged_from_ten_checked_answers_on(
+    checks: int, recall: float | None, passes: bool, value: float | None
+) -> None:
+    conditions = Conditions(tuple(read_rate_conditions("search recall >= 0.95")[0]), 256)
+    result = finalise(run_step(PHASE, 1e9))
+    (part,) = result.record.operations
+    known = part.model_copy(update={"recall": recall, "recall_checks": checks})
+    result = replace(result, record=result.record.model_copy(update={"operations": (known,)}))
+    judged = conditions.judge(result, Backlog(50.0), grew=False)
+    assert (judged.verdict.passes, judged.values) == (passes, (value,))
+    assert bool(conditions.find_unchecked("async", [judged])) is (value is None)
+    silent = replace(result, record=result.record.model_copy(update={"operations": ()}))
+    assert conditions.judge(silent, Backlog(50.0), grew=False).verdict.reason.endswith("nothing measured")
+
+
+def test_a_search_whose_recall_was_never_judged_has_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    finder = search(monkeypatch, find_rate="search p99 < 50 ms, search sync recall > 0.9")
+    unchecked, free = finder.as_record().findings
+    assert (unchecked.outcome, free.outcome) == ("none", "found")
+    assert unchecked.reason.startswith("search sync recall > 0.9: fewer than 10 answers were checked in each step")
+    assert unchecked.rate == 10.0
 
 
 def test_a_growing_backlog_fails_a_step_that_meets_its_conditions() -> None:

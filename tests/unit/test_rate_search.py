@@ -96,6 +96,20 @@ def test_a_generator_that_was_at_its_limit_by_chance_is_measured_again() -> None
     assert 10.0 < search.rate < 20.0
 
 
+def test_a_step_that_is_not_counted_is_not_said_to_have_passed() -> None:
+    search = RateSearch(10.0, 1.0)
+    search.observe(10.0, LIMIT)
+    assert search.find() == RateFinding(RateSearchOutcome.GENERATOR, 10.0, reason=LIMIT.reason), (
+        "nothing passed, nothing is held"
+    )
+    search.observe(10.0, PASSES)
+    assert search.find() == RateFinding(RateSearchOutcome.AT_LEAST, 10.0)
+    search.observe(20.0, LIMIT)
+    assert search.find() == RateFinding(RateSearchOutcome.AT_LEAST, 10.0, reason=LIMIT.reason)
+    search.observe(20.0, PASSES)
+    assert search.find() == RateFinding(RateSearchOutcome.AT_LEAST, 20.0)
+
+
 def test_an_interrupted_search_claims_nothing() -> None:
     search = RateSearch(10.0, 1.0)
     search.observe(10.0, PASSES)

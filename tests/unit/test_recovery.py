@@ -39,6 +39,17 @@ def test_a_fault_without_effect_has_zeros() -> None:
     assert (recovery.first_success, recovery.recovery) == (0.0, 0.0), "as low a second was seen before"
 
 
+def test_a_slow_second_before_the_fault_does_not_excuse_a_slow_minute_after_it() -> None:
+    course = course_of((0, 6, 10), (7, 10, 10), (10, 15, 0), (15, 75, 5), (75, 90, 10))
+    recovery = find_recovery(course, 10.0, 10.0, 90.0)
+    assert recovery.throughput_before == 90.0
+    assert (recovery.first_success, recovery.recovery) == (5.1, 64.8), "from 74.8 on, 90 in a second, and 86 are enough"
+    slower = find_recovery(course_of((0, 6, 10), (7, 10, 10), (10, 90, 5)), 10.0, 10.0, 90.0)
+    assert slower.recovery is None
+    as_before = find_recovery(course_of((0, 6, 10), (7, 10, 10), (10, 40, 10), (41, 90, 10)), 10.0, 10.0, 90.0)
+    assert (as_before.first_success, as_before.recovery) == (0.0, 0.0)
+
+
 def test_what_does_not_come_back_has_no_time() -> None:
     recovery = find_recovery(course_of((0, 5, 10)), 5.0, 5.0, 20.0)
     assert (recovery.first_success, recovery.recovery) == (None, None)

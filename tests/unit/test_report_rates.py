@@ -52,6 +52,7 @@ def test_the_headlines_name_rate_interval_and_what_failed(rate_search: RateSearc
         (finding("generator", "97%"), "; add processes (97%)"),
         (finding("generator", "all slots: raise --max-in-flight"), "; raise --max-in-flight (all slots"),
         (finding("at least"), "every step passed, up to 3,900/s"),
+        (finding("at least", "97% of a core"), "3,900/s passed, and above it 97% of a core; the edge is unknown"),
         (
             finding("none", "search p99 < 50 ms: 80 ms"),
             "even the lowest rate that was tried, 3,900/s, fails: search p99",
@@ -67,6 +68,14 @@ def test_every_other_end_says_why_and_leaves_the_exit_code_1(
     assert reported in missed
     assert missed.startswith("no rate: async: ")
     assert reported in explain(searched(other)).headlines[0]
+
+
+def test_a_rate_is_said_to_meet_the_conditions_on_its_own_variant_only(rate_search: RateSearchRecord) -> None:
+    first, second = rate_search.conditions
+    own = (first.model_copy(update={"variant": "sync"}), second)
+    headlines = explain(searched(rate_search.model_copy(update={"conditions": own}))).headlines
+    assert " that meets search p99 < 50 ms, search failures < 1 % (" in headlines[0]
+    assert " that meets search failures < 1 % (" in headlines[1]
 
 
 def test_nothing_is_claimed_while_the_search_goes_on(rate_search: RateSearchRecord) -> None:

@@ -5,9 +5,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from locust import task
 
 from loadgen.control.rate_finder import RateFinder
 from loadgen.control.run import Run
+from loadgen.locust_plugin import run_results
 from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.measure.ledger import Ledger
@@ -17,10 +19,19 @@ from loadgen.results.requirements import find_proven, judge, parse_requirement, 
 from loadgen.results.verdict import find_unfound
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
+from loadgen.users import SyncUser
 from tests.unit.rate_support import search
 from tests.unit.record_support import phase, record
 
 WITHIN = "async, the search for the highest rate"
+
+
+class Searching(SyncUser):
+    operations = ("search",)
+
+    @task
+    def search(self) -> None:
+        """Nothing: it only declares."""
 
 
 def searched(**given: Any) -> RunRecord:
@@ -92,6 +103,23 @@ def test_a_search_that_ended_below_the_edge_is_a_success_where_its_rate_is_enoug
     assert capsys.readouterr().out.startswith(f"Exit code 1: {why}" if why else "")
 
 
+def test_a_run_whose_end_fails_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Locust only logs what a listener raises."""
+    ending = RunFinalizer(Ledger())
+    ending.begin(Run("one", Settings(record="")), ServerInfo("2.3.5", "milvus"), 1)
+    monkeypatch.setattr(run_results, "judge", lambda *_: 1 / 0)
+    environment = SimpleNamespace(
+        parsed_options=SimpleNamespace(exit_code_on_error=1), web_ui=None, process_exit_code=None
+    )
+    with pytest.raises(ZeroDivisionError):
+        ending.conclude(environment)
+    ending.tell_code(sys.stdout)
+    assert ending.code == 1
+    assert capsys.readouterr().out == f"Exit code 1: {run_results.NOT_CONCLUDED}.\n"
+
+
 def test_of_two_variants_only_those_whose_rate_is_enough_are_excused() -> None:
     run = searched(**NO_EDGE)
     assert run.rate_search is not None
@@ -128,6 +156,23 @@ def test_what_no_search_finds_is_refused(text: str, sought: str, reported: str) 
     settings = Settings.parse({"require": [text], "find_rate": sought, "arrival": "constant" if sought else "closed"})
     result = [str(fault) for fault in find_faults(settings, ())]
     assert [reported in one for one in result] == ([True] if reported else [])
+
+
+@pytest.mark.parametrize(
+    ("sought", "reported"),
+    [
+        ("search p99 < 50 ms", ""),
+        ("search sync p99 < 50 ms, search async p99 < 9 ms", ""),
+        ("search async p99 < 50 ms", "has no condition for sync"),
+        ("all p99 < 50 ms", "is of all, an operation of no client"),
+        ("search goodput > 10 /s", "is on a figure that is per second, and so grows with the rate until the edge"),
+        ("ask tokens_out > 10 /s", "is on a figure that is per second, and so grows with the rate until the edge"),
+    ],
+)
+def test_what_a_search_cannot_be_judged_by_is_refused(sought: str, reported: str) -> None:
+    settings = Settings.parse({"find_rate": sought, "arrival": "constant", "record": ""})
+    problems = [fault.problem for fault in find_faults(settings, (Searching,))]
+    assert [one.startswith(reported) for one in problems] == ([True] if reported else [])
 
 
 def test_a_search_has_no_condition_on_its_own_result() -> None:

@@ -132,6 +132,13 @@ def test_what_will_run_may_be_required(text: str) -> None:
             '"Search p99 < 5 ms": is of Search, an operation of no client, which no user declares. Did you mean "se',
         ),
         (
+            "all p99 < 5 ms",
+            (
+                '"all p99 < 5 ms": is of all, an operation of no client, which no user declares. '
+                "Use one of search, or declare it."
+            ),
+        ),
+        (
             "query p99 < 5 ms",
             (
                 '"query p99 < 5 ms": is of query, an operation of no client, which no user declares. '

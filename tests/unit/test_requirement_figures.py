@@ -1,5 +1,7 @@
 """What requirements of failures and of empty answers read from a record, to the digit."""
 
+from typing import Any
+
 import pytest
 
 from loadgen.measure.sample import Outcome
@@ -42,3 +44,27 @@ def test_arrivals_dropped_within_phases_and_outside_are_added_up() -> None:
 def test_what_is_in_closed_quotes_is_not_blamed_where_the_comparison_is_missing() -> None:
     with pytest.raises(SettingsError, match="has no comparison: <, <=, > or >="):
         parse_requirement("search 'async' p99")
+
+
+@pytest.mark.parametrize("text", ["search throughput >= 100 /s", "search goodput > 1", "search hits > 1 /s"])
+def test_a_round_in_which_the_operation_never_ended_has_a_rate_of_0_although_others_did(text: str) -> None:
+    given: dict[str, Any] = {"good": 100, "goodput": 10.0, "items": {"hits": 1_000}}
+    both = phase("async", 8, operation("insert"), operation("search", **given))
+    [result] = judge(record(both, phase("async", 8, operation("insert")), both), [parse_requirement(text)])
+    assert (result.met, result.measured, result.where) == (False, "0/s", "async, 8 users")
+    burst = phase("sync", 8, operation("insert"), style="sync")
+    [result] = judge(record(both, burst, both), [parse_requirement(text)])
+    assert (result.met, result.where) == (False, "sync, 8 users"), "no burst of it at all"
+    bursts = (burst, phase("sync", 8, operation("search", **given), style="sync"))
+    assert judge(record(*bursts), [parse_requirement(text)])[0].met, "each burst is of one operation"
+
+
+def test_a_variant_is_the_one_of_this_name_before_one_in_other_letters() -> None:
+    names = ("Fast", "fast", "SLOW")
+    assert [parse_requirement(f"search {name} p99 < 5 ms", names).variant for name in ("fast", "Fast", "slow")] == [
+        "fast",
+        "Fast",
+        "SLOW",
+    ]
+    with pytest.raises(SettingsError, match="names an unknown variant: 'FAST'"):
+        parse_requirement("search FAST p99 < 5 ms", names)

@@ -169,9 +169,11 @@ def test_an_aborted_phase_is_known_by_the_others_of_its_series() -> None:
     cut = phase("sync", 8, timed([60] * 4, recall=None), seconds=4.0)
     other = record(*whole, cut)
     found = find_regressions(run(), other, 0.05)
-    said = {(finding.series.variant, finding.word, finding.reason) for finding in found if finding.figure != "p50"}
-    assert {one for one in said if one[0] == "sync"} == {("sync", Word.INVALID, "a phase of NEW was aborted")}
-    assert ("async", Word.REGRESSION, "") in said
+    said = {(finding.series.variant, finding.verdict, finding.reason) for finding in found if finding.figure != "p50"}
+    assert {one for one in said if one[0] == "sync"} == {
+        ("sync", RegressionVerdict.INVALID, "a phase of NEW was aborted")
+    }
+    assert ("async", RegressionVerdict.REGRESSION, "") in said
     search = other.model_copy(update={"rate_search": RateSearchRecord.model_construct()})
     assert {finding.reason for finding in find_regressions(run(), search, 0.05)} == {""}
 

@@ -8,8 +8,10 @@ import pytest
 from locust import User, task
 
 from loadgen.locust_plugin.coordination.participants import dispatch_to
+from loadgen.locust_plugin.preparation.result_settings import find_faults
 from loadgen.measure.phase import Phase, open_phases, scaled_phases, timed_phases
 from loadgen.measure.sample import Mode
+from loadgen.settings.model import Settings
 from tests.unit.control_support import Cluster, cluster
 
 WORKERS = (1, 2, 4)
@@ -38,6 +40,42 @@ def test_each_worker_has_the_same_load_in_every_phase() -> None:
     rates = scaled_phases(lambda levels: open_phases(VARIANTS, ("poisson", levels), 1, (10.0, 0.0)), (12.5,), (1, 3))
     assert [(one.workers, one.rate) for one in rates[::2]] == [(1, 12.5), (3, 37.5)]
     assert rates[-1].label == "sync, 37.5/s poisson on 3 workers"
+
+
+def test_rates_by_operation_and_over_time_grow_with_the_workers() -> None:
+    """Else all phases would be offered the same, and a server that keeps up would seem not to scale."""
+    curves = (("search", ((0.0, 10.0), (20.0, 30.0))),)
+    phases = scaled_phases(
+        lambda levels: open_phases(VARIANTS, ("poisson", levels), 1, (20.0, 0.0), curves), (20.0,), (1, 3)
+    )
+    assert [(one.rate, one.curves[0][1]) for one in phases[::2]] == [
+        (20.0, ((0.0, 10.0), (20.0, 30.0))),
+        (60.0, ((0.0, 30.0), (20.0, 90.0))),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "load", "problem"),
+    [
+        ("search p99 < 5 ms at 16", {"concurrency": "8"}, ""),
+        (
+            "search p99 < 5 ms at 8",
+            {"concurrency": "8"},
+            "is at 8, but --concurrency times --scale-workers is 16 and 32",
+        ),
+        ("search p99 < 5 ms at 200/s", {"arrival": "poisson", "rate": "50"}, ""),
+        (
+            "search p99 < 5 ms at 50/s",
+            {"arrival": "poisson", "rate": "50"},
+            "is at 50/s, but --rate is 100/s and 200/s",
+        ),
+    ],
+)
+def test_a_requirement_may_be_at_the_load_of_all_workers_together(
+    text: str, load: dict[str, str], problem: str
+) -> None:
+    settings = Settings.parse({"require": [text], "scale_workers": "2,4", "record": ""} | load)
+    assert [fault.problem for fault in find_faults(settings)] == ([problem] if problem else [])
 
 
 def test_without_numbers_of_workers_all_take_part() -> None:

@@ -50,6 +50,23 @@ def test_intervals_contain_the_truth_about_as_often_as_they_say() -> None:
     assert contained / 300 == pytest.approx([0.95] * 3, abs=0.04)
 
 
+def test_a_peak_is_claimed_only_where_each_pair_of_workers_costs_something() -> None:
+    """With noise the best fit has a small coherency, which may as well be 0: then throughput grows without end."""
+    noise = (0.99, 1.0, 1.02, 0.97, 1.01, 1.0, 1.02, 1.0)
+    law = fit_law([(n, gunther(n, coherency=0) * some) for n, some in zip(COUNTS * 2, noise, strict=True)])
+    assert not isinstance(law, str)
+    assert law.coherency.estimate > 0
+    assert (law.coherency.low, law.peak_workers) == (0, None)
+
+
+def test_phases_that_lacked_workers_are_no_points() -> None:
+    phases = scaled((2, 4))
+    lacking = [one.model_copy(update={"workers_lost": 1 if place == 4 else 0}) for place, one in enumerate(phases)]
+    sync, _ = find_scaling([*lacking[:4], lacking[4].model_copy(update={"operations": ()}), *lacking[5:]])
+    assert [(point.workers, point.throughput) for point in sync.points] == [(2, 200.0), (4, 360.0)]
+    assert find_scaling([*phases[:4], *(one.model_copy(update={"workers_lost": 1}) for one in phases[4:])]) == ()
+
+
 def test_linear_growth_has_neither_contention_nor_a_peak() -> None:
     faster = fit_law([(workers, 50.0 * workers**1.02) for workers in COUNTS])
     assert not isinstance(faster, str)

@@ -87,7 +87,8 @@ class RateSearch:
         self._rough = first
         self._belief: Belief | None = None
         self.trials: list[Trial] = []
-        self._excused: set[float] = set()
+        self._excused: dict[float, str] = {}
+        """Rates of steps that are not counted, with the limit of the generator."""
         self.is_over = False
 
     @property
@@ -121,7 +122,7 @@ class RateSearch:
     def observe(self, rate: float, verdict: StepVerdict) -> None:
         """A step at this rate is over."""
         if verdict.is_generator and rate not in self._excused and len(self._excused) < EXCUSED:
-            self._excused.add(rate)
+            self._excused[rate] = verdict.reason
             return
         self.trials.append(Trial(rate, verdict))
         if self._belief is not None:
@@ -155,9 +156,11 @@ class RateSearch:
         if interrupted and not self.is_over:
             return RateFinding(RateSearchOutcome.UNFINISHED)
         if not self.trials:
-            return RateFinding(RateSearchOutcome.UNFINISHED)
+            return self._find_excused()
         if not self._failed:
-            return RateFinding(RateSearchOutcome.AT_LEAST, max(self._passed))
+            highest = max(self._passed)
+            limits = [reason for rate, reason in self._excused.items() if rate > highest]
+            return RateFinding(RateSearchOutcome.AT_LEAST, highest, reason=limits[0] if limits else "")
         if not self._passed or self._belief is None:
             return self._find_none()
         rate = _snap(self._belief.quantiles(0.5)[0])
@@ -168,6 +171,12 @@ class RateSearch:
         outcome = RateSearchOutcome.GENERATOR if _is_mostly_generator(above) else RateSearchOutcome.LIMIT
         of_outcome = [one for one in above if one.verdict.is_generator is (outcome is RateSearchOutcome.GENERATOR)]
         return RateFinding(outcome, rate, min(low, rate), max(high, rate), of_outcome[0].verdict.reason)
+
+    def _find_excused(self) -> RateFinding:
+        """Not one step counts: the generator was at its limit in the only one, or there was none."""
+        for rate, reason in self._excused.items():
+            return RateFinding(RateSearchOutcome.GENERATOR, rate, reason=reason)
+        return RateFinding(RateSearchOutcome.UNFINISHED)
 
     def _find_none(self) -> RateFinding:
         worst = min((one for one in self.trials if not one.verdict.passes), key=lambda one: one.rate)

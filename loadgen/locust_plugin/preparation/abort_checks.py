@@ -15,6 +15,6 @@ def find_abort_faults(
 ) -> list[Fault]:
     """Conditions that cannot be read, or name what does not run: operation, stage, variant or level."""
     conditions, faults = read_abort_conditions(settings.abort_when, [one.name for one in find_variants(settings)])
-    unreachable = find_unreachable(settings, conditions, everyone, users)
+    unreachable = find_unreachable(settings, conditions, everyone, users, ("", EVERY))
     texts = {f'"{one.text}"': one.text.removeprefix(f"{EVERY} ") for one in conditions}
     return [*faults, *(fault._replace(setting=SETTING, value=f'"{texts[fault.value]}"') for fault in unreachable)]

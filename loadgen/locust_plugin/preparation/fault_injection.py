@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from loadgen.control.fault_schedule import Effect, FaultSchedule
+from loadgen.control.fault_schedule import ENDED_BEFORE, Effect, FaultSchedule
 from loadgen.milvus.fault_proxy import FaultProxy
 from loadgen.milvus.server import EmbeddedServer, ServerError
 from loadgen.runtime.user_command import run_command
@@ -26,10 +26,12 @@ class FaultInjector:
         self._server, self._proxy = server, proxy
         self._within = max(settings.recovery_within, COMMAND_WITHIN)
         self._secrets = [*find_secret_variables(), *_find_secrets(settings)]
-        self._lock = threading.Lock()
+        self._lock, self._proxy_lock = threading.Lock(), threading.Lock()
         self._is_paused = self._is_killed = False
+        self._latest: dict[Action | None, PlannedFault] = {}
+        """The latest fault by what it changes, None being the server: only that one is ended at its end."""
         self._round = 0
-        """Number of times that the server was restored: commands of an earlier round are ended."""
+        """Number of times that the server was restored: what an earlier round still does is ended, or not begun."""
 
     def describe(self, fault: PlannedFault) -> str:
         """The fault, a command with its text and without its secrets."""
@@ -40,34 +42,53 @@ class FaultInjector:
 
     def begin(self, fault: PlannedFault) -> Effect:
         """Carry it out. Raises ServerError or ProxyError."""
+        begun = self._round
         if fault.action is Action.COMMAND:
             return self._run(fault.command)
         if fault.action.is_of_proxy:
-            self._tell(fault)
+            with self._proxy_lock:
+                self._check_round(begun)
+                self._tell(fault)
             return Effect()
         server = self._server
         if server is None:
             raise ServerError("there is no embedded server")
         with self._lock:
-            if fault.action is Action.PAUSE:
-                server.pause()
-                self._is_paused = True
-            else:
-                if not self._is_killed:
-                    server.kill()
-                    self._is_killed = True
-                if fault.action is Action.RESTART:
-                    self._restart(server)
+            self._check_round(begun)
+            self._change(server, fault)
         return Effect()
 
+    def _check_round(self, begun: int) -> None:
+        """A fault that waited, for a restart perhaps, until its phase was over is not begun in the next one."""
+        if self._round != begun:
+            raise ServerError(ENDED_BEFORE)
+
+    def _change(self, server: EmbeddedServer, fault: PlannedFault) -> None:
+        if fault.action is not Action.RESTART:
+            self._undo(server)  # the fault before it is over by now, though its end may be called a moment later
+        self._latest[None] = fault
+        if fault.action is Action.PAUSE:
+            server.pause()
+            self._is_paused = True
+            return
+        if not self._is_killed:
+            server.kill()
+            self._is_killed, self._is_paused = True, False
+        if fault.action is Action.RESTART:
+            self._restart(server)
+
     def end(self, fault: PlannedFault) -> None:
-        """End it. Raises ServerError or ProxyError."""
+        """End it, unless another one of its kind has begun. Raises ServerError or ProxyError."""
+        begun = self._round
         if self._proxy is not None and fault.action.is_of_proxy:
             orders = {Action.LATENCY: "latency 0", Action.BANDWIDTH: "bandwidth 0", Action.CUT: "refuse off"}
-            self._proxy.tell(orders.get(fault.action, "blackhole off"))
+            with self._proxy_lock:
+                if self._round == begun and self._latest.get(fault.action) is fault:
+                    self._proxy.tell(orders.get(fault.action, "blackhole off"))
         elif self._server is not None and fault.action.is_of_server:
             with self._lock:
-                self._undo(self._server)
+                if self._round == begun and self._latest.get(None) is fault:
+                    self._undo(self._server)
 
     def restore(self) -> None:
         """Undo everything, and end commands. Raises ServerError or ProxyError."""
@@ -76,7 +97,8 @@ class FaultInjector:
             with self._lock:
                 self._undo(self._server)
         if self._proxy is not None:
-            self._proxy.tell("clear")
+            with self._proxy_lock:
+                self._proxy.tell("clear")
 
     def _undo(self, server: EmbeddedServer) -> None:
         if self._is_paused:
@@ -101,6 +123,8 @@ class FaultInjector:
             Action.CUT: "cut",
         }
         self._proxy.tell(orders[fault.action])
+        if fault.seconds:
+            self._latest[fault.action] = fault
 
     def _run(self, text: str) -> Effect:
         begun = self._round

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from loadgen.measure.phase import Phase
-from loadgen.settings.fault_grammar import read_faults, shown
+from loadgen.settings.fault_grammar import find_late, parse_fault, read_faults, shown
 from loadgen.settings.faults import Fault
 from loadgen.settings.model import Settings
 
@@ -27,6 +27,10 @@ def find_plan_faults(settings: Settings, phases: Sequence[Phase], *, is_spread: 
         faults.append(
             Fault("fault", reported, "needs phases with a length, but these users run bursts", "Run other users.")
         )
+    elif settings.rate_profile:
+        longer = "lengthen the profile"
+        timed = ((text, parse_fault(text)) for text in settings.fault)
+        faults += [late for text, one in timed for late in find_late(text, one, phases[0].seconds, longer)]
     if is_spread and any(one.action.is_of_proxy for one in read_faults(settings)):
         problem = "needs the proxy, which listens on the loopback of the master, not for workers elsewhere"
         faults.append(Fault("fault", reported, problem, "Use --processes, or command: with a tool of your network."))

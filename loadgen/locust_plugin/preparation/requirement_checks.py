@@ -13,7 +13,6 @@ from loadgen.measure.phase import burst_phases
 from loadgen.measure.sample import Mode
 from loadgen.measure.store_stages import ALL_STAGES, QUEUE
 from loadgen.results.requirements import FIGURES, ITEMS, RATE, RECOVERY, Requirement
-from loadgen.results.requirements.abort_conditions import EVERY
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 from loadgen.settings.variants import Variant, find_baseline, find_variants
@@ -25,11 +24,16 @@ CLOSE = 0.75
 
 
 def find_unreachable(
-    settings: Settings, wanted: Sequence[Requirement], everyone: Collection[type[Any]] = (), users: int | None = None
+    settings: Settings,
+    wanted: Sequence[Requirement],
+    everyone: Collection[type[Any]] = (),
+    users: int | None = None,
+    unnamed: Collection[str] = ("",),
 ) -> list[Fault]:
     """Requirements of an operation, a stage, a variant or a level that will not run.
 
-    `everyone` are the user classes, if known; `users` the number of users of a run of one mode, if known.
+    `everyone` are the user classes, if known; `users` the number of users of a run of one mode, if known; `unnamed` is
+    what a requirement without an operation has in its place.
     """
     variants = find_variants(settings)
     modes = modes_of(settings)
@@ -38,7 +42,7 @@ def find_unreachable(
     faults: list[Fault] = []
     for one in wanted:
         problems = [
-            *(_find_operation(one, kinds, settings, bursts=bursts) if one.operation not in ("", EVERY) else ()),
+            *(_find_operation(one, kinds, settings, bursts=bursts) if one.operation not in unnamed else ()),
             *_find_faultless(one, settings),
             *(_find_unsought(one, kinds, settings) if one.figure == RATE else ()),
             *_find_variant(one, settings, variants, bursts=bursts),
@@ -206,9 +210,10 @@ def _find_level(
 def _find_rates(settings: Settings) -> tuple[float, ...]:
     """The rates of an open run; empty if its profile cannot be used, which is reported separately."""
     try:
-        return plan_rates(settings).rates
+        rates = plan_rates(settings).rates
     except SettingsError:
         return ()
+    return tuple(rate * number for number in settings.scale_workers or (1,) for rate in rates)
 
 
 def _levels(
@@ -220,7 +225,8 @@ def _levels(
         operations = [one.name for one in find_layer(settings.client).burst_operations]
         return sorted({phase.concurrency for phase in burst_phases(operations, styles, settings.burst)}), "--burst"
     if settings.mode == "compare":
-        return list(settings.concurrency), "--concurrency"
+        source = "--concurrency times --scale-workers" if settings.scale_workers else "--concurrency"
+        return [users * number for number in settings.scale_workers or (1,) for users in settings.concurrency], source
     return ([users] if users else []), "-u"
 
 

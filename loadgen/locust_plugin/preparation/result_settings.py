@@ -53,6 +53,7 @@ def find_faults(settings: Settings, everyone: Collection[type[Any]] = (), users:
     unreachable = [*find_unreachable(settings, sought, everyone, users)]
     faults += [*unreadable, *(fault._replace(setting="find_rate") for fault in unreachable)]
     faults += _find_short_steps(settings, sought)
+    faults += [] if unreadable else _find_unconditional(settings, sought, names)
     wanted += sought
     faults += find_objective_faults(settings, wanted, everyone)
     checked = list(dict.fromkeys(each.figure for each in wanted if each.figure in CHECKED))
@@ -80,6 +81,15 @@ def _find_short_steps(settings: Settings, sought: Collection[Requirement]) -> li
     problem = f'is too short a step for "{longest.text}": an overload would end before it shows'
     hint = f"Give --phase-seconds {LIMITS * longest.limit:g} or more."
     return [Fault("phase_seconds", f"{settings.phase_seconds:g}", problem, hint)]
+
+
+def _find_unconditional(settings: Settings, sought: Collection[Requirement], names: Collection[str]) -> list[Fault]:
+    """Variants of a search without any condition: every step of theirs would pass, whatever the answers are."""
+    free = [name for name in names if sought and not any(one.variant in (None, name) for one in sought)]
+    if not free:
+        return []
+    problem = f"has no condition for {join(free)}"
+    return [Fault("find_rate", f'"{settings.find_rate}"', problem, "Add one, or name no variant in one.")]
 
 
 def _find_unmeasured_recall(settings: Settings, wanted: Collection[Requirement]) -> list[Fault]:

@@ -19,7 +19,7 @@ class RecoveryRecord(Part):
     first_success_seconds: Seconds
     """End of the longest time without an answer; 0: answers never stopped for longer than before the fault."""
     recovery_seconds: Seconds
-    """When the throughput over a second was back at 95 %; 0: it never fell below what was seen before the fault."""
+    """When the throughput over a second was back at 95 %; 0: it fell neither lower nor for longer than before."""
     failures: dict[FailureName, Count]
     """By outcome, from the fault to the next one or to the end of the phase."""
 
@@ -43,6 +43,11 @@ class FaultRecord(Part):
     """Of all operations together."""
     operations: dict[str, RecoveryRecord]
     """Of each operation by itself."""
+
+    @property
+    def failure(self) -> str:
+        """Why it was not carried out, or how its command failed; empty otherwise."""
+        return self.error or (f"exit code {self.exit_code}" if self.exit_code else "")
 
 
 class InsertCheckRecord(Part):

@@ -41,7 +41,7 @@ class ScalingLaw(Part):
     coherency: Estimate
     """What each pair of workers costs."""
     peak_workers: Figure
-    """Workers with the highest throughput; null: it grows with every worker."""
+    """Workers with the highest throughput; null: it grows with every worker, or coherency may be 0."""
 
 
 class Scaling(Part):

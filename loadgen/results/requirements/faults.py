@@ -16,14 +16,17 @@ def read_recoveries(phase: PhaseRecord, wanted: Requirement) -> list[Reading]:
     where = place_of(phase)
     if phase.faults is None or not phase.faults.faults:
         return [Reading(where, None)]
-    return [_read(f"{where}, {fault.text}", _find(fault, wanted), wanted) for fault in phase.faults.faults]
+    return [_read(f"{where}, {fault.text}", fault, wanted) for fault in phase.faults.faults]
 
 
 def _find(fault: FaultRecord, wanted: Requirement) -> RecoveryRecord | None:
     return fault.operations.get(wanted.operation) if wanted.operation else fault.recovery
 
 
-def _read(where: str, recovery: RecoveryRecord | None, wanted: Requirement) -> Reading:
+def _read(where: str, fault: FaultRecord, wanted: Requirement) -> Reading:
+    recovery = _find(fault, wanted)
+    if fault.failure:
+        return Reading(where, None, f"nothing to recover from: {fault.failure}")
     if recovery is None or recovery.throughput_before is None:
         return Reading(where, None)
     seconds = recovery.recovery_seconds
@@ -40,9 +43,9 @@ def judge_faults(record: RunRecord) -> list[Judgement]:
             continue
         where = place_of(phase)
         judgements += [
-            Judgement("each fault is carried out", False, fault.error, f"{where}, {fault.text}")
+            Judgement("each fault is carried out", False, why, f"{where}, {fault.text}")
             for fault in phase.faults.faults
-            if fault.error
+            if (why := fault.failure)
         ]
     checks = [(place_of(one), one.faults.inserts) for one in record.phases if one.faults and one.faults.inserts]
     return judgements + ([_judge_inserts(checks)] if checks else [])

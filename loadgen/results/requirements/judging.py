@@ -5,11 +5,12 @@ itself, in each round, and the worst is reported; only a count of failures is su
 was sent, including outside the phases, and each task exception as a failed operation. A phase in which no operation
 ended meets nothing: a hanging server shows neither times nor failures. A ratio meets a limit only with its whole
 interval, a rate with its lower end. A dropped arrival is a failure; which operation it would have been is unknown, so
-it counts for each operation of its phase.
+it counts for each operation of its phase. For an upper limit on a time, what failed or was dropped is later than any
+limit: where 2 % failed, no p99 is met. Timeouts are among the times themselves.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from loadgen.measure.objective import RELATIONS, TIME_UNITS
 from loadgen.measure.sample import Outcome, count_answers, count_failures, share_empty
@@ -30,7 +31,11 @@ from loadgen.results.requirements.parsing import (
     Requirement,
 )
 from loadgen.results.requirements.reading import NOTHING, Judgement, Reading, level_of, place_of
+from loadgen.results.requirements.times import read_time
 from loadgen.text.listing import count_of
+
+PER_SECOND = ("throughput", "goodput", ITEMS)
+"""Figures that are 0 where nothing ended."""
 
 
 def judge(
@@ -74,15 +79,20 @@ def _measured(record: RunRecord, wanted: Requirement) -> list[Reading]:
     missing = [Reading(place, None) for place in dict.fromkeys(gaps)]
     if pairs and wanted.is_total and not missing:
         return [_total(pairs)]
-    return [*missing, *_read_idle(phases, covered, wanted), *(_read(phase, each, wanted) for phase, each in pairs)]
+    return missing + _find_idle(phases, pairs, wanted) + [_read(phase, each, wanted) for phase, each in pairs]
 
 
-def _read_idle(phases: Iterable[PhaseRecord], covered: Collection[str], wanted: Requirement) -> Iterator[Reading]:
-    """The rounds in which only other operations ended: their rate is 0; there is nothing to tell of times or shares."""
-    for phase in phases if wanted.figure in ("throughput", "goodput") else ():
-        is_idle = phase.operations and all(each.operation != wanted.operation for each in phase.operations)
-        if is_idle and not phase.style and place_of(phase) in covered:
-            yield Reading(place_of(phase) + _troubles(phase), 0.0, "0/s")
+def _find_idle(
+    phases: Iterable[PhaseRecord], pairs: Iterable[tuple[PhaseRecord, OperationRecord]], wanted: Requirement
+) -> list[Reading]:
+    """Rates of the rounds in which the operation never ended, although others did; a burst is of one operation."""
+    measured = {id(phase) for phase, _ in pairs}
+    idle = (one for one in phases if id(one) not in measured and one.operations and not one.style)
+    return (
+        [Reading(place_of(one) + _troubles(one), 0.0, "0/s") for one in idle]
+        if wanted.figure in PER_SECOND and measured
+        else []
+    )
 
 
 def read_phase(phase: PhaseRecord, wanted: Requirement) -> tuple[Reading, bool]:
@@ -102,10 +112,8 @@ def _total(pairs: Sequence[tuple[PhaseRecord, OperationRecord]]) -> Reading:
 def _read(phase: PhaseRecord, operation: OperationRecord, wanted: Requirement) -> Reading:
     where = place_of(phase) + _troubles(phase)
     if wanted.figure in TIMES:
-        seconds = _find_time(operation, wanted)
-        shown = NOTHING if seconds is None else f"{seconds * TIME_UNITS[wanted.unit]:.6g} {wanted.unit}"
-        return Reading(where, seconds, shown)
-    if wanted.figure in ("throughput", "goodput", ITEMS):
+        return read_time(where, phase, operation, wanted)
+    if wanted.figure in PER_SECOND:
         rate = _find_rate(phase, operation, wanted)
         return Reading(where, rate, NOTHING if rate is None else f"{rate:.6g}/s")
     if wanted.figure in CHECKED:
@@ -116,15 +124,6 @@ def _read(phase: PhaseRecord, operation: OperationRecord, wanted: Requirement) -
     if wanted.figure in ("cpu", "memory"):
         return _read_cost(where, phase, wanted)
     return _share(where, operation.failures, operation.count, phase.dropped)
-
-
-def _find_time(operation: OperationRecord, wanted: Requirement) -> float | None:
-    """Response time, service time or time of a stage, in seconds; None if there was none."""
-    times = {"": operation.response_seconds, "service": operation.service_seconds}.get(
-        wanted.part
-    ) or operation.stages.get(wanted.part)
-    seconds: float | None = getattr(times, wanted.figure.replace(".", "_")) if times else None
-    return seconds
 
 
 def _find_rate(phase: PhaseRecord, operation: OperationRecord, wanted: Requirement) -> float | None:

@@ -200,7 +200,8 @@ def _read_between(text: str, words: list[str], variants: Collection[str], figure
     name = words[0].removeprefix(QUOTED)
     if words[-1] == RESPONSE and figure in TIMES:
         return _read_between(text, words[:-1], variants, figure)
-    known = next((one for one in variants if one.lower() == name.lower()), None)
+    alike = [one for one in variants if one.lower() == name.lower()]
+    known = name if name in alike else alike[0] if len(alike) == 1 else None
     if known is not None or name.lower() == "any":
         part = words[1].removeprefix(QUOTED) if len(words) > 1 else ""
         if part in variants:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from loadgen.results.requirements.parsing import MODES, RATE, Requirement, parse_requirement
+from loadgen.results.requirements.parsing import ITEMS, MODES, RATE, Requirement, parse_requirement
 from loadgen.settings.faults import Fault, SettingsError
 
 CONDITIONS = re.compile(r",(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)")
@@ -11,6 +11,7 @@ SUM_UP = 'Give a share, such as "search failures < 1 %".'
 UNSOUGHT = {
     "ratio": "compares variants, but each has its own rate",
     "throughput": "is what the search raises",
+    **dict.fromkeys(("goodput", ITEMS), "is per second, and so grows with the rate until the edge"),
     RATE: "is what the search finds",
     **dict.fromkeys(("cpu", "memory"), "is of the load generator, not of the server"),
 }

@@ -20,7 +20,7 @@ def say_recoveries(record: RunRecord) -> Iterator[str]:
     result: dict[str, dict[str, list[float | None]]] = {}
     for _, phase, faults in find_drills(record):
         for one in faults.faults:
-            if one.recovery.throughput_before is not None:
+            if one.recovery.throughput_before is not None and not one.failure:
                 times = result.setdefault(shown(one.text), {}).setdefault(phase.variant, [])
                 times.append(one.recovery.recovery_seconds)
     for text, variants in result.items():
@@ -37,7 +37,7 @@ def _worst(times: list[float | None]) -> str:
 
 def warn_of_faults(record: RunRecord) -> Iterator[str]:
     """Missing rows, connections that are not as many as before, and faults that could not be carried out."""
-    failed = [number for number, _, faults in find_drills(record) if any(one.error for one in faults.faults)]
+    failed = [number for number, _, faults in find_drills(record) if any(one.failure for one in faults.faults)]
     if failed:
         yield f"Not every fault could be carried out in {name_phases(failed)}: see the table of faults."
     for number, phase, faults in find_drills(record):

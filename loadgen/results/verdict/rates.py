@@ -22,14 +22,14 @@ def show_interval(rate_finding: RateFindingRecord) -> str:
 
 def say_rates(search: RateSearchRecord, *, is_over: bool) -> Iterator[str]:
     """One sentence per variant."""
-    conditions = ", ".join(one.text for one in search.conditions)
     for each in search.findings:
         if is_over or each.outcome in (GOOD, "generator"):
-            yield _say(each, search, conditions)
+            yield _say(each, search)
 
 
-def _say(rate_finding: RateFindingRecord, search: RateSearchRecord, conditions: str) -> str:
+def _say(rate_finding: RateFindingRecord, search: RateSearchRecord) -> str:
     name, rate = rate_finding.variant, show_arrivals(rate_finding.rate)
+    conditions = ", ".join(one.text for one in search.conditions if one.variant in (None, name))
     processes = "1 process" if search.processes == 1 else f"{search.processes} processes"
     if rate_finding.outcome == GOOD:
         return (
@@ -40,6 +40,8 @@ def _say(rate_finding: RateFindingRecord, search: RateSearchRecord, conditions: 
     if rate_finding.outcome == "generator":
         remedy = "raise --max-in-flight" if "--max-in-flight" in rate_finding.reason else "add processes"
         return f"{name}: the generator ended at {rate} with {processes}; {remedy} ({rate_finding.reason})."
+    if rate_finding.outcome == "at least" and rate_finding.reason:
+        return f"{name}: {rate} passed, and above it {rate_finding.reason}; the edge is unknown."
     if rate_finding.outcome == "at least":
         return f"{name}: every step passed, up to {rate}; the edge is higher. Give --find-within more time."
     if rate_finding.outcome == "none":
@@ -49,9 +51,8 @@ def _say(rate_finding: RateFindingRecord, search: RateSearchRecord, conditions: 
 
 def find_unfound(search: RateSearchRecord, proven: Collection[str] = ()) -> tuple[str, ...]:
     """Why a variant has no rate of its server, for the exit code; the `proven` ones need none."""
-    conditions = ", ".join(one.text for one in search.conditions)
     return tuple(
-        f"no rate: {_say(one, search, conditions).rstrip('.')}"
+        f"no rate: {_say(one, search).rstrip('.')}"
         for one in search.findings
         if one.outcome != GOOD and one.variant not in proven
     )
