@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from io import StringIO
+from typing import Any
 
 import pytest
 from matplotlib.patches import StepPatch
@@ -167,7 +168,7 @@ def test_the_last_piece_of_a_timeline_is_as_long_as_the_phase() -> None:
     """Its rate would otherwise look like a loss at the end."""
     (chart,) = fault_charts(summarize(record(result().record.model_copy(update={"seconds": 9.5}))))
     above, _ = chart.figure.axes
-    [answers] = [patch.get_data() for patch in above.patches if isinstance(patch, StepPatch)]
+    answers: Any = next(patch.get_data() for patch in above.patches if isinstance(patch, StepPatch))
     assert answers.edges.tolist()[-3:] == [8.0, 9.0, 9.5]
     assert answers.values.tolist()[-3:] == [20.0, 20.0, 40.0]
 
