@@ -5,11 +5,15 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from pymilvus import MilvusClient
 
 from loadgen.milvus.proxies import EXCEPTIONS
 from loadgen.milvus.server import EmbeddedServer, start_server
+from loadgen.settings.conflicts import LEASES
+from tests.conftest import shares
 from tests.integration.forked import command_parent
-from tests.integration.locust_command import kill, started
+from tests.integration.locust_command import SEARCHED, kill, started
+from tests.integration.plain_clients import client_of
 
 # The tests' own clients reach loopback without a proxy wherever they run; the tests of proxies undo it.
 os.environ.update(dict.fromkeys(EXCEPTIONS, "127.0.0.1,localhost,::1"))
@@ -40,11 +44,33 @@ def _commands_end() -> Iterator[None]:
     del started[before:]
 
 
+cleaners: list[MilvusClient] = []
+"""A client of the real standalone, once it has been started."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Drop the collections of a test, or of a file whose tests share some, from the real standalone.
+
+    Each one that is loaded takes half a hundredth of a core until the last test has ended.
+    """
+    place = item.nodeid.partition("::")[0]
+    if nextitem is not None and nextitem.nodeid.startswith(place) and shares(item.nodeid):
+        return
+    for client in cleaners:
+        for name in client.list_collections():
+            if name not in (SEARCHED, LEASES):
+                client.drop_collection(name)
+
+
 @pytest.fixture(scope="session")
 def milvus() -> Iterator[EmbeddedServer]:
     """The real standalone."""
     server = start_server("milvus", tell=print)
-    yield server
+    with client_of(server.uri) as client:
+        cleaners.append(client)
+        yield server
+        cleaners.clear()
     server.stop()
 
 

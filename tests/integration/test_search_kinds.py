@@ -92,7 +92,8 @@ def test_mmr_searches_give_the_same_rows_in_both_modes(
 ) -> None:
     uri = str(request.getfixturevalue(server))
     flags = ("--host", uri, "--collection", "kinds_mmr", "--variants", "sync; async; async search-kind=dense")
-    run = run_locust(tmp_path, *SMALL, *BRIEF, *flags, "--top-k", "20", files="mmr.py")
+    longer = ("--top-k", "20", "--phase-seconds", "1.5")  # such a search takes 0.1 s, on a busy machine 0.5 s
+    run = run_locust(tmp_path, *SMALL, *BRIEF, *flags, *longer, files="mmr.py")
     run.assert_good()
     record = record_of(tmp_path)
     assert outcomes_of(record) == all_ok(["sync", "async", "async search-kind=dense"])
