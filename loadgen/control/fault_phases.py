@@ -74,18 +74,19 @@ class FaultPhases:
             return
         heard = self._ask(CheckFaults(window.phase.variant, True), SEARCHED_WITHIN)
         answers = list(heard.values())
-        silent = len(self._noting - set(heard))
         inserts = _sum_up([one for one in answers if one["acknowledged"] or one["problem"]])
-        if silent and (inserts is not None or not answers):
-            inserts = _add_silent(inserts or InsertCheck(0, 0), silent, len(self._noting))
-        after = None if silent else _add_up(answers)
+        lacking = self._find_lacking(set(heard))
+        if lacking and (inserts is not None or not answers):
+            inserts = inserts or InsertCheck(0, 0)
+            inserts = replace(inserts, problem="; ".join(filter(None, (inserts.problem, *lacking))))
+        after = _add_up(answers) if self._noting <= set(heard) else None
         window.faults = replace(window.faults, inserts=inserts, connections_after=after)
 
-
-def _add_silent(inserts: InsertCheck, silent: int, every: int) -> InsertCheck:
-    """The inserts of an agent that has not answered are not known to be there."""
-    reported = f"no answer from {silent} of {count_of(every, 'worker')}"
-    return replace(inserts, problem="; ".join(filter(None, (inserts.problem, reported))))
+    def _find_lacking(self, heard: set[str]) -> list[str]:
+        """Agents whose inserts are not known to be there: they did not answer, or did not note them."""
+        silent, joined = len(self._noting - heard), len(heard - self._noting)
+        result = [f"no answer from {silent} of {count_of(len(self._noting), 'worker')}"] if silent else []
+        return [*result, f"{count_of(joined, 'worker')} joined during the phase"] if joined else result
 
 
 def _add_up(answers: Sequence[dict[str, Any]]) -> int | None:

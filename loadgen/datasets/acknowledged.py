@@ -28,6 +28,12 @@ class Acknowledged:
         self._deleted.append(document)
 
     def take(self) -> list[str]:
-        """The ids of all rows that should be there, each once."""
+        """The ids of all rows that should be there, each once.
+
+        Where a document was deleted of which nothing is known, rows of a user's own may have been part of it.
+        """
+        ids = dict.fromkeys(self._ids)
         gone = {row for document in self._deleted for row in self._documents.get(document, (document,))}
-        return [row for row in dict.fromkeys(self._ids) if row not in gone]
+        known = {row for rows in self._documents.values() for row in rows}
+        is_open = any(one not in self._documents and one not in ids for one in self._deleted)
+        return [row for row in ids if row not in gone and (row in known or not is_open)]

@@ -20,13 +20,13 @@ NONE = KEPT | {"acknowledged": 0}
 
 
 class Some:
-    """Two agents, as `Agents`; some do not answer, or are gone."""
+    """Two agents, as `Agents`; some do not answer, or are gone, and another one joins."""
 
     def __init__(self) -> None:
         self.answers: dict[str, dict[str, Any]] = {"a": NONE, "b": NONE}
 
     def present(self) -> set[str]:
-        return {"a", "b"}
+        return {"a", "b", *self.answers}
 
     def ask(self, commands: dict[str, object], within: float) -> SimpleNamespace:
         assert within > 0
@@ -40,6 +40,8 @@ class Some:
         ({"a": NONE, "b": NONE}, None, 4),
         ({"a": KEPT}, InsertCheck(5, 0, (), "no answer from 1 of 2 workers"), None),
         ({"a": NONE}, None, None),
+        ({"a": KEPT, "b": KEPT, "c": NONE}, InsertCheck(10, 0, (), "1 worker joined during the phase"), 6),
+        ({"a": NONE, "b": NONE, "c": NONE}, None, 6),
         ({}, InsertCheck(0, 0, (), "no answer from 2 of 2 workers"), None),
         (
             {"a": KEPT | {"problem": "unavailable", "connections": None}},

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from io import StringIO
-from typing import Any
 
 import pytest
 from matplotlib.patches import StepPatch
@@ -28,7 +27,7 @@ from loadgen.results.verdict import explain
 from loadgen.settings.fault_grammar import parse_fault, read_faults
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
-from tests.unit.record_support import record
+from tests.unit.record_support import manifest, record
 
 PAUSE = parse_fault("4s pause server 2s")
 EVENT = FaultEvent(PAUSE, "4s pause server 2s", 4.0, 6.0)
@@ -145,6 +144,13 @@ def test_a_command_that_fails_is_a_fault_that_was_not_carried_out() -> None:
         assert (warned in explain(reported).warnings) is bool(judged)
 
 
+def test_a_phase_of_a_drill_of_which_nothing_was_noted_has_seen_no_fault() -> None:
+    drilled = record(result(notes=None).record, manifest=manifest(settings={"fault": ["4s pause server 2s"]}))
+    reported = (False, "nothing was noted of any", "async, 8 users")
+    assert [one[1:] for one in judge_faults(drilled)] == [reported]
+    assert judge_faults(record(result(notes=None).record, manifest=manifest(settings={"fault": []}))) == []
+
+
 def test_a_fault_that_was_due_in_the_phase_and_came_after_it_was_not_carried_out() -> None:
     late = FaultEvent(parse_fault("9900ms cut"), "9.9s cut", 10.02, 10.02)
     reported = record(result(notes=replace(NOTES, events=(EVENT, late), inserts=None)).record)
@@ -168,9 +174,9 @@ def test_the_last_piece_of_a_timeline_is_as_long_as_the_phase() -> None:
     """Its rate would otherwise look like a loss at the end."""
     (chart,) = fault_charts(summarize(record(result().record.model_copy(update={"seconds": 9.5}))))
     above, _ = chart.figure.axes
-    answers: Any = next(patch.get_data() for patch in above.patches if isinstance(patch, StepPatch))
-    assert answers.edges.tolist()[-3:] == [8.0, 9.0, 9.5]
-    assert answers.values.tolist()[-3:] == [20.0, 20.0, 40.0]
+    [(values, edges, _)] = [patch.get_data() for patch in above.patches if isinstance(patch, StepPatch)]
+    assert edges.tolist()[-3:] == [8.0, 9.0, 9.5]
+    assert values.tolist()[-3:] == [20.0, 20.0, 40.0]
 
 
 def test_the_text_of_a_command_is_in_no_sentence_and_its_secrets_are_in_no_record() -> None:
@@ -187,6 +193,11 @@ def test_rows_that_a_user_began_to_delete_are_not_looked_for() -> None:
     kept.add(["row 0", "row 1", "row 2", "row 3", "row 3"])
     kept.forget("document 0")
     assert kept.take() == ["row 2", "row 3"]
+    kept.add(["own 1", "own 2"])
+    kept.forget("own 1")
+    assert kept.take() == ["row 2", "row 3", "own 2"]
+    kept.forget("a document of the locustfile's own")
+    assert kept.take() == ["row 2", "row 3"], "rows of its own may be of that document"
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,8 @@ def test_rates_by_operation_and_over_time_grow_with_the_workers() -> None:
 def test_a_requirement_may_be_at_the_load_of_all_workers_together(
     text: str, load: dict[str, str], problem: str
 ) -> None:
-    settings = Settings.parse({"require": [text], "scale_workers": "2,4", "record": "", **load})
+    given: dict[str, Any] = {"require": [text], "scale_workers": "2,4", "record": ""}
+    settings = Settings.parse(given | load)
     assert [fault.problem for fault in find_faults(settings)] == ([problem] if problem else [])
 
 

@@ -8,6 +8,7 @@ from loadgen.results.requirements.reading import Judgement, Reading, place_of
 from loadgen.text.listing import count_of
 
 RECOVERY = "recovery"
+CARRIED_OUT = "each fault is carried out"
 NOT_RECOVERED = "not recovered before the next fault or the end of the phase"
 
 
@@ -39,11 +40,13 @@ def judge_faults(record: RunRecord) -> list[Judgement]:
     """Whether faults could be carried out and every acknowledged insert is still there; empty without faults."""
     judgements: list[Judgement] = []
     for phase in record.phases:
-        if phase.faults is None:
-            continue
         where = place_of(phase)
+        if phase.faults is None:
+            is_lacking = bool(record.manifest.settings.get("fault"))
+            judgements += [Judgement(CARRIED_OUT, False, "nothing was noted of any", where)] if is_lacking else []
+            continue
         judgements += [
-            Judgement("each fault is carried out", False, why, f"{where}, {fault.text}")
+            Judgement(CARRIED_OUT, False, why, f"{where}, {fault.text}")
             for fault in phase.faults.faults
             if (why := fault.failure)
         ]
