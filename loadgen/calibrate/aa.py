@@ -10,7 +10,7 @@ from rich.table import Table
 
 from loadgen.calibrate.commands import CalibrationError
 from loadgen.calibrate.driver import Driver
-from loadgen.calibrate.plan import Drive, Kind
+from loadgen.calibrate.plan import DelayProfile, Drive
 from loadgen.milvus.server.delays import Delays
 from loadgen.results.record import RunRecord
 from loadgen.results.record.model import Comparison, Ratio
@@ -33,7 +33,7 @@ Invalid runs (the load generator was the limit, say) count as misses: run it aga
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class RatioInterval:
     """A ratio of the second side to the first, with its 95 % interval."""
 
     estimate: float
@@ -47,17 +47,17 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class AARun:
     """The result of one run with two equal sides. Ratios are None if a side was never answered."""
 
-    throughput: Interval | None
-    p99: Interval | None
+    throughput: RatioInterval | None
+    p99: RatioInterval | None
     invalid: tuple[str, ...]
     """The reasons of an invalid comparison; empty if it is valid."""
 
     def contains_one(self, figure: str) -> bool:
         """Whether the interval of `throughput` or `p99` contains 1; False for an invalid comparison."""
-        interval: Interval | None = getattr(self, figure)
+        interval: RatioInterval | None = getattr(self, figure)
         return interval is not None and not self.invalid and interval.contains_one
 
 
@@ -92,7 +92,7 @@ def needed(runs: int) -> int:
     return runs
 
 
-def count_all(runs: Sequence[Run]) -> list[Count]:
+def count_all(runs: Sequence[AARun]) -> list[Count]:
     """The counts of both figures."""
     least = needed(len(runs))
     return [
@@ -104,13 +104,13 @@ def count_all(runs: Sequence[Run]) -> list[Count]:
 def make_drive(number: int, seconds: float) -> Drive:
     """The command of one run: waiting users, phases of `seconds`, other delays of the same law in each phase."""
     seeds = range(number * PHASES, (number + 1) * PHASES)
-    kinds = tuple(Kind("jitter", Delays(base=BASE, jitter=JITTER, seed=seed)) for seed in seeds)
+    kinds = tuple(DelayProfile("jitter", Delays(base=BASE, jitter=JITTER, seed=seed)) for seed in seeds)
     return Drive("closed", kinds, seconds, variants=VARIANTS)
 
 
-def run_all(runs: int, seconds: float, driver: Driver, tell: Callable[[str], None]) -> list[Run]:
+def run_all(runs: int, seconds: float, driver: Driver, tell: Callable[[str], None]) -> list[AARun]:
     """One run after another. Raises CalibrationError, ServerError."""
-    done: list[Run] = []
+    done: list[AARun] = []
     for number in range(runs):
         tell(f'{number + 1} of {runs}: --variants "{VARIANTS}", {PHASES} x {seconds:g} s')
         record, _ = driver.record(make_drive(number, seconds))
@@ -118,25 +118,25 @@ def run_all(runs: int, seconds: float, driver: Driver, tell: Callable[[str], Non
     return done
 
 
-def read_run(record: RunRecord) -> Run:
+def read_run(record: RunRecord) -> AARun:
     """The one comparison of a run. Raises CalibrationError if it has none."""
     if len(record.comparisons) != 1:
         raise CalibrationError(f"expected one comparison, the record has {len(record.comparisons)}")
     (compared,) = record.comparisons
-    return Run(_interval(compared.throughput_ratio), _interval(compared.p99_ratio), _why_invalid(compared))
+    return AARun(_interval(compared.throughput_ratio), _interval(compared.p99_ratio), _why_invalid(compared))
 
 
-def _interval(ratio: Ratio) -> Interval | None:
+def _interval(ratio: Ratio) -> RatioInterval | None:
     if ratio.estimate is None or ratio.low is None or ratio.high is None:
         return None
-    return Interval(ratio.estimate, ratio.low, ratio.high)
+    return RatioInterval(ratio.estimate, ratio.low, ratio.high)
 
 
 def _why_invalid(compared: Comparison) -> tuple[str, ...]:
     return compared.reasons or ("no reason was recorded",) if compared.verdict == "invalid" else ()
 
 
-def show_runs(runs: Sequence[Run], file: TextIO) -> None:
+def show_runs(runs: Sequence[AARun], file: TextIO) -> None:
     """Print each run and both counts."""
     out = new_console(file, None if file.isatty() else WIDTH)
     table = Table(title=f'A/A test: {len(runs)} runs of --variants "{VARIANTS}"')
@@ -156,15 +156,15 @@ def show_runs(runs: Sequence[Run], file: TextIO) -> None:
     out.print(NOTES)
 
 
-def _show(interval: Interval | None) -> str:
+def _show(interval: RatioInterval | None) -> str:
     return f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]" if interval else "none"
 
 
-def _mark(run: Run, figure: str) -> str:
+def _mark(run: AARun, figure: str) -> str:
     return "invalid" if run.invalid else "yes" if run.contains_one(figure) else "NO"
 
 
-def runs_as_json(runs: Sequence[Run]) -> str:
+def runs_as_json(runs: Sequence[AARun]) -> str:
     """All runs, both counts and the number of invalid runs."""
     counts = [asdict(count) | {"met": count.met} for count in count_all(runs)]
     figures = ("throughput", "p99")

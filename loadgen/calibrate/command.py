@@ -22,13 +22,14 @@ RUNS, MOST_RUNS = 20, 1_000
 
 def add_calibrate(commands: Any) -> None:
     """`loadgen calibrate` and its flags, on argparse's subparsers."""
-    text = "drive a server with known delays and compare them with the reported ones; takes four minutes"
+    text = "measure a server with known delays, and compare them with the reported times; takes four minutes"
     parser = commands.add_parser("calibrate", help=text, description=text)
     parser.add_argument(
         "--seconds",
         type=_seconds,
         default=SECONDS,
-        help="length of a phase; a stop takes half of it [default: %(default)g]",
+        metavar="SECONDS",
+        help="length of a phase; a stop of the server takes half of it [default: %(default)g]",
     )
     subject = parser.add_mutually_exclusive_group()
     subject.add_argument(
@@ -43,7 +44,9 @@ def add_calibrate(commands: Any) -> None:
         help="A/A test instead: compare a variant with itself in real runs and count the intervals that contain 1; "
         "about half a minute a run",
     )
-    parser.add_argument("--runs", type=_runs, help=f"runs of the A/A test, 2 to {MOST_RUNS:,} [default: {RUNS}]")
+    parser.add_argument(
+        "--runs", type=_runs, metavar="N", help=f"runs of the A/A test, 2 to {MOST_RUNS:,} [default: {RUNS}]"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, times in seconds")
     parser.set_defaults(command=calibrate)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadgen.calibrate.commands import CalibrationError, run_command
-from loadgen.calibrate.plan import LOCUSTFILE, Drive, Kind
+from loadgen.calibrate.plan import LOCUSTFILE, DelayProfile, Drive
 from loadgen.datasets import open_dataset
 from loadgen.measure.sample import Mode
 from loadgen.milvus.server.delaying import DelayingServer, Kept
@@ -28,7 +28,7 @@ class Measurement:
     """The reported figures of one phase, and the server's own measurements."""
 
     driver: str
-    kind: Kind
+    kind: DelayProfile
     mode: Mode
     operations: int
     throughput: float

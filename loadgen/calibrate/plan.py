@@ -39,7 +39,7 @@ class AsyncSearch(AsyncUser):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class DelayProfile:
     """Delays with a name."""
 
     name: str
@@ -55,7 +55,7 @@ class Drive:
 
     driver: str
     """`bare` (loops that wait for their answers), `paced` (bare loops that start on a schedule), `closed` or `open`."""
-    kinds: tuple[Kind, ...]
+    kinds: tuple[DelayProfile, ...]
     """One for each phase."""
     seconds: float
     """Length of a phase."""
@@ -94,14 +94,14 @@ class Drive:
         return min(WARMUP, self.seconds)
 
 
-def make_kinds(seconds: float) -> tuple[Kind, Kind, Kind, Kind]:
+def make_kinds(seconds: float) -> tuple[DelayProfile, DelayProfile, DelayProfile, DelayProfile]:
     """Constant, two-point, stops, and no delay; a stop takes a tenth of its period."""
     period = STOP_SECONDS * seconds / SECONDS
     return (
-        Kind("constant", Delays(base=BASE)),
-        Kind("two-point", Delays(base=BASE, slow=SLOW, one_in=100)),
-        Kind("stop", Delays(base=BASE, stop=period / 10, every=period)),
-        Kind("none", Delays()),
+        DelayProfile("constant", Delays(base=BASE)),
+        DelayProfile("two-point", Delays(base=BASE, slow=SLOW, one_in=100)),
+        DelayProfile("stop", Delays(base=BASE, stop=period / 10, every=period)),
+        DelayProfile("none", Delays()),
     )
 
 

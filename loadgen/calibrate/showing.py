@@ -25,8 +25,8 @@ Waiting users (closed) continue only when they are answered, so a stop delays ea
 their percentiles: that is the closed model, not the tool.
 Reported times are longer than known ones by the client's own work: LlamaIndex, pymilvus and gRPC take 1 to 2 ms for a
 search, in the bare loops as well.
-`loadgen calibrate --aa` compares a variant with itself. Simulated comparisons (A/A, a true ratio of 1.2) are in
-tests/unit/test_aa.py and test_compare.py; `make bench` compares the tool with bare loops without any delay.
+`loadgen calibrate --aa` compares a variant with itself, in real runs. The documentation says how to read these figures
+(Can the figures be trusted?).
 """
 
 

@@ -11,7 +11,7 @@ from loadgen.calibrate.plan import RATE, STOP_RATE
 from loadgen.calibrate.target import Target
 from loadgen.measure.sample import Mode
 from loadgen.text.listing import count_of
-from loadgen.users.arrival_schedule import Pace, Share, offsets
+from loadgen.users.arrival_schedule import ArrivalSchedule, Share, offsets
 
 NEAR_SECONDS, NEAR_SHARE = 0.001, 0.03
 """A time is near another one within 1 ms, or within 3 %."""
@@ -89,11 +89,11 @@ def _waiting(mode: Mode, place: int, stopped: Sequence[Measurement]) -> Target:
 
 def _exponential(workers: int) -> Target:
     """Merged Poisson arrivals of several workers, against the exponential law (Kolmogorov-Smirnov, one sample)."""
-    pace = Pace("poisson", RATE, seed=1, phase=0)
+    schedule = ArrivalSchedule("poisson", RATE, seed=1, phase=0)
     until = GAPS / RATE
     moments: list[float] = []
     for index in range(workers):
-        for at in offsets(pace, Share(index, workers)):
+        for at in offsets(schedule, Share(index, workers)):
             if at > until:
                 break
             moments.append(at)

@@ -28,13 +28,13 @@ STOPPED = 128
 
 def add_beside(commands: Any) -> None:
     """`loadgen beside` and its flags."""
-    text = "run a command beside a proxy: wait until the proxy is ready, and end it afterwards"
+    text = "in a pod with a service mesh: run a command once its proxy is ready, and end the proxy afterwards"
     parser = commands.add_parser("beside", help=text, description=f"{text}; exits with the code of the command")
-    parser.add_argument("--ready", type=_url, metavar="URL", help="wait until this answers 200")
+    parser.add_argument("--ready", type=_url, metavar="URL", help="wait until this address of the proxy answers 200")
     parser.add_argument(
         "--within", type=seconds, default=120.0, metavar="SECONDS", help="maximum wait [default: %(default)g]"
     )
-    parser.add_argument("--quit", type=_url, metavar="URL", help="send a POST to this at the end")
+    parser.add_argument("--quit", type=_url, metavar="URL", help="send a POST to this address of the proxy at the end")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="the command with its arguments")
     parser.set_defaults(command=_beside)
 

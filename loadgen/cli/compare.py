@@ -16,12 +16,17 @@ SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 def add_compare(commands: Any) -> None:
     """`loadgen compare` and its flags, on argparse's subparsers."""
-    text = "compare two run records; exit code 1: the new one is worse beyond the tolerance, 2: not comparable"
-    parser = commands.add_parser("compare", help=text, description=text)
+    text = "compare two run records, and fail if the new one is worse"
+    codes = "Exit code 0: no regression, 1: worse beyond the tolerance, 2: not comparable"
+    parser = commands.add_parser("compare", help=text, description=f"{text}. {codes}")
     parser.add_argument("old", type=Path, metavar="OLD", help="the record before the change")
     parser.add_argument("new", type=Path, metavar="NEW", help="the record after the change")
     parser.add_argument(
-        "--tolerance", type=_share, default="5%", help="tolerated change for the worse [default: %(default)s]"
+        "--tolerance",
+        type=_share,
+        default="5%",
+        metavar="SHARE",
+        help="tolerated change for the worse [default: %(default)s]",
     )
     parser.add_argument(
         "--changed",
@@ -30,7 +35,7 @@ def add_compare(commands: Any) -> None:
         metavar="SETTING",
         help="a setting of the data or the operations that differs on purpose, such as rows; repeatable",
     )
-    parser.add_argument("--format", choices=FORMATS, default="text", help="[default: %(default)s]")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="form of the output [default: %(default)s]")
     parser.set_defaults(command=compare)
 
 
@@ -46,7 +51,7 @@ def compare(given: argparse.Namespace) -> int:
     from loadgen.reports.comparing import find_difference, to_json, to_markdown, to_text
     from loadgen.results.changes import ARRIVALS, WORK, find_refusals
     from loadgen.results.record import RecordError, read_record
-    from loadgen.results.regressions import Word
+    from loadgen.results.regressions import RegressionVerdict
 
     known = (*WORK, *ARRIVALS)
     unknown = sorted(set(given.changed) - set(known))
@@ -67,7 +72,7 @@ def compare(given: argparse.Namespace) -> int:
         return _refuse([f"{both} {type(error).__name__}: {error}"])
     sys.stdout.write({"text": to_text, "json": to_json, "markdown": to_markdown}[given.format](difference))
     sys.stdout.flush()
-    if difference.having(Word.REGRESSION):
+    if difference.having(RegressionVerdict.REGRESSION):
         return WORSE
     return SAME if difference.is_judged else REFUSED
 

@@ -38,7 +38,9 @@ def add_follow(commands: Any) -> None:
     parser.set_defaults(command=lambda given: _with_cluster(given, _follow))
     text = "save the record of a run on Kubernetes, from the log of its master"
     parser = _add(commands, "fetch", text)
-    parser.add_argument("--output", type=Path, default=Path(), metavar="FOLDER", help="where to [default: here]")
+    parser.add_argument(
+        "--output", type=Path, default=Path(), metavar="FOLDER", help="where to save it [default: this folder]"
+    )
     parser.set_defaults(command=lambda given: _with_cluster(given, _fetch))
 
 
@@ -47,10 +49,14 @@ def _add(commands: Any, name: str, text: str) -> Any:
         name, help=text, description=f"{text}; needs kubectl, and rights to read pods and Jobs"
     )
     parser.add_argument("release", metavar="RELEASE", help="name of the Helm release")
-    parser.add_argument("-n", "--namespace", default="default", metavar="NAME", help="[default: %(default)s]")
+    parser.add_argument(
+        "-n", "--namespace", default="default", metavar="NAME", help="namespace of the release [default: %(default)s]"
+    )
     parser.add_argument("--run", default="", metavar="NAME", help="name of the run [default: the newest]")
     parser.add_argument("--context", default="", metavar="NAME", help="context of kubectl [default: the current one]")
-    text = "address of the API without a login, such as that of a kubectl proxy [default: starts one]"
+    text = (
+        "address of the Kubernetes API without a login, such as that of `kubectl proxy` [default: starts such a proxy]"
+    )
     parser.add_argument("--api", default="", metavar="URL", help=text)
     return parser
 

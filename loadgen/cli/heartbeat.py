@@ -12,7 +12,7 @@ GOODBYE_SECONDS = 3.0
 LONGEST_WORD = 64
 
 
-class Word(StrEnum):
+class PreparationStatus(StrEnum):
     """How the preparation goes."""
 
     PREPARING = "preparing"
@@ -27,9 +27,9 @@ class Heartbeat:
 
     def __init__(self, port: int) -> None:
         """Raises OSError if the port is in use."""
-        self.parting = Word.FAILED
+        self.parting = PreparationStatus.FAILED
         """What it says if the process ends before the data are ready."""
-        self._word = Word.PREPARING
+        self._status = PreparationStatus.PREPARING
         dual = socket.has_dualstack_ipv6()
         family = socket.AF_INET6 if dual else socket.AF_INET
         self._listener = socket.create_server(("", port), family=family, dualstack_ipv6=dual)
@@ -44,7 +44,7 @@ class Heartbeat:
 
     def say_goodbye(self, seconds: float = GOODBYE_SECONDS) -> None:
         """Say why it ends, until those who look have heard it."""
-        self._word = self.parting
+        self._status = self.parting
         time.sleep(seconds)
 
     def _answer(self) -> None:
@@ -54,13 +54,13 @@ class Heartbeat:
             except OSError:  # closed
                 return
             with connection, contextlib.suppress(OSError):
-                connection.sendall(f"{self._word}\n".encode())
+                connection.sendall(f"{self._status}\n".encode())
 
 
-def hear(host: str, port: int, timeout: float) -> Word | None:
+def hear(host: str, port: int, timeout: float) -> PreparationStatus | None:
     """What is said there; None if nobody answers, or somebody else does."""
     try:
         with socket.create_connection((host, port), timeout=timeout) as connection:
-            return Word(connection.makefile("rb").readline(LONGEST_WORD).decode().strip())
+            return PreparationStatus(connection.makefile("rb").readline(LONGEST_WORD).decode().strip())
     except (OSError, ValueError):
         return None

@@ -12,11 +12,13 @@ from typing import Any
 DONE, REFUSED = 0, 2
 FOLDERS = tuple(Path(__file__).parents[level] / "locustfiles" for level in (1, 2))
 HELP = ("-h", "--help")
+PROCESS = "loadgen.cli.locust_process"
+"""What `loadgen run` becomes."""
 
 
 def add_run(commands: Any) -> None:
     """`loadgen run NAME` and whatever `locust` accepts."""
-    text = "run one of the installed locustfiles: `loadgen run search ...` is `locust -f .../search.py ...`"
+    text = "run one of the installed locustfiles by name: `loadgen run search ...` is `locust -f .../search.py ...`"
     parser = commands.add_parser("run", help=text, description=text, add_help=False)
     _add_name(parser)
     parser.set_defaults(command=lambda given: _with_file(parser, given, _run), takes_rest=True)
@@ -32,7 +34,7 @@ def add_path(commands: Any) -> None:
 
 def _add_name(parser: argparse.ArgumentParser) -> None:
     # All in one: what follows the name is Locust's, `--help` included.
-    parser.usage = f"{parser.prog} NAME" + " [locust's flags]" * parser.prog.endswith("run")
+    parser.usage = f"{parser.prog} NAME" + " [flags of locust and of the run]" * parser.prog.endswith("run")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
 
@@ -42,13 +44,14 @@ def find_locustfiles() -> Mapping[str, Path]:
 
 
 def _with_file(
-    parser: argparse.ArgumentParser, given: argparse.Namespace, use: Callable[[Path, list[str]], int]
+    parser: argparse.ArgumentParser, given: argparse.Namespace, use: Callable[[str, Path, list[str]], int]
 ) -> int:
     """Find the file and use it; the list of all without a name."""
     files = find_locustfiles()
     name, *rest = [*given.arguments, *given.rest] or [""]
     if name in ("", *HELP):
-        sys.stdout.write(parser.format_usage() + f"\n{parser.description}\n\n" + _listed(files))
+        more = f"\n{parser.prog} NAME --help shows all flags.\n" if parser.prog.endswith("run") else ""
+        sys.stdout.write(parser.format_usage() + f"\n{parser.description}\n\n" + _listed(files) + more)
         return DONE if name else REFUSED
     path = files.get(name) or files.get(name.replace("-", "_"))
     if path is None:
@@ -57,25 +60,27 @@ def _with_file(
         own = f"; a file of your own: locust -f {name}" if Path(name).is_file() else ""
         sys.stderr.write(f"{parser.prog}: there is no locustfile {name!r}: {meant}{own}\n")
         return REFUSED
-    return use(path, rest)
+    return use(name, path, rest)
 
 
 def _listed(files: Mapping[str, Path]) -> str:
     width = max(map(len, files), default=0)
-    return "".join(f"  {name:{width}}  {_title(path)}\n" for name, path in files.items())
+    return "".join(f"  {name:{width}}  {read_title(path)}\n" for name, path in files.items())
 
 
-def _title(path: Path) -> str:
-    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+def read_title(path: Path | str) -> str:
+    """The first line of a locustfile's docstring."""
+    text = ast.get_docstring(ast.parse(Path(path).read_text())) or ""
     return text.partition("\n")[0]
 
 
-def _run(path: Path, rest: list[str]) -> int:
+def _run(name: str, path: Path, rest: list[str]) -> int:
     """Become `locust`: signals and the exit code are its own."""
-    os.execv(sys.executable, [sys.executable, "-m", "locust", "-f", str(path), *rest])  # noqa: S606 - no shell wanted
+    command = [sys.executable, "-m", PROCESS, name, str(path), *rest]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell wanted
 
 
-def _print_path(path: Path, rest: list[str]) -> int:
+def _print_path(_name: str, path: Path, rest: list[str]) -> int:
     if rest:
         sys.stderr.write(f"loadgen path: unrecognized arguments: {' '.join(rest)}\n")
         return REFUSED

@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 MILVUS_PORT = 19530
 DONE, DIED, REFUSED = 0, 1, 2
 Command = Callable[[argparse.Namespace], int]
+ABOUT = """\
+Load tests of Milvus with Locust: which client, mode or index gives how much throughput and latency.
+`loadgen run` is a run; the other commands prepare one, look at its result, or serve what it needs."""
+FIRST = """\
+A first run, of three minutes, without a server or a file of your own:
+  loadgen run search --headless --concurrency 1,8,32 --rounds 1
+
+Then, with yours: loadgen init my-run; loadgen doctor --host http://my-milvus:19530"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,7 +57,9 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    parser = Parser(prog="loadgen", description="Commands that accompany `locust -f locustfiles/search.py`.")
+    parser = Parser(
+        prog="loadgen", description=ABOUT, epilog=FIRST, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--version", action="version", version=f"milvus-loadgen {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="named")
     add_init(commands)
@@ -82,41 +92,34 @@ def add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--embedded",
         default=os.environ.get("LOADGEN_EMBEDDED") or "auto",
         metavar="KIND",
-        help="auto, milvus (the real standalone) or lite; also LOADGEN_EMBEDDED [default: auto]",
+        help="milvus (the standalone server), lite (Milvus Lite), or auto: milvus where it is installed; also "
+        "LOADGEN_EMBEDDED [default: auto]",
     )
     parser.add_argument(
         "--port", type=_port, default=MILVUS_PORT, help="port for clients, 0 for a free one [default: %(default)s]"
     )
-    parser.add_argument("--data", type=Path, help="folder for the data; default: deleted with the server")
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="folder for the data [default: a temporary one, deleted at the end]"
+    )
     parser.set_defaults(command=serve)
 
 
 def add_settings(commands: "argparse._SubParsersAction[Parser]") -> None:
     """`loadgen settings` and its flag."""
-    text = "list every setting of a run, which locust's own --help omits, as it does not read the locustfile"
+    text = "list the settings of a run, with their defaults and meanings"
     parser = commands.add_parser("settings", help=text, description=text)
-    parser.add_argument("--format", choices=("text", "markdown"), default="text", help="[default: %(default)s]")
+    parser.add_argument(
+        "--format", choices=("text", "markdown"), default="text", help="form of the output [default: %(default)s]"
+    )
     parser.set_defaults(command=list_settings)
 
 
 def list_settings(given: argparse.Namespace) -> int:
-    """Print each setting as a flag with its default and its help."""
-    from loadgen.settings.model import Settings, as_text
-    from loadgen.settings.reference import settings_as_markdown
+    """Print each setting as a flag with its choices, its default and its help."""
+    from loadgen.settings.reference import settings_as_markdown, settings_as_text
 
-    if given.format == "markdown":
-        sys.stdout.write(settings_as_markdown())
-        return 0
-    lines = []
-    for name, field in Settings.model_fields.items():
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        default = as_text(field.default)
-        unit = f" {extra['unit']}" if extra.get("unit") else ""
-        shown = f" [{default}{unit}]" if default and field.annotation is not bool else ""
-        lines.append(f"--{name.replace('_', '-')}{shown}\n    {field.description}\n")
-    lines.append("Each is also a variable LOADGEN_<NAME>, a key of Locust's config file and a field of its page.\n")
     with contextlib.suppress(BrokenPipeError):  # the pager was closed
-        sys.stdout.write("".join(lines))
+        sys.stdout.write(settings_as_markdown() if given.format == "markdown" else settings_as_text())
         sys.stdout.flush()
     return 0
 
@@ -166,7 +169,7 @@ def _announce(server: "EmbeddedServer") -> None:
     if server.metrics_uri:
         _say(f"Its metrics:      {server.metrics_uri}")
     _say(f"Its log:          {server.log}")
-    _say(f"Next, in another terminal:\n  locust -f locustfiles/search.py --host {server.uri}")
+    _say(f"Next, in another terminal:\n  loadgen run search --host {server.uri}")
     _say("Ctrl-C ends it.")
 
 

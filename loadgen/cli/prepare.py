@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Never
 
-from loadgen.cli.heartbeat import Heartbeat, Word
+from loadgen.cli.heartbeat import Heartbeat, PreparationStatus
 from loadgen.cli.lengths import port_number, seconds
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.text.plain_text import lines, one_line
@@ -26,12 +26,16 @@ SHIELD_SECONDS = 4.0
 
 def add_prepare(commands: Any) -> None:
     """`loadgen prepare`, which also accepts locust's flags."""
-    text = "wait for Milvus and load the data of a later run; accepts all flags of locust, such as -f and --config"
-    parser = commands.add_parser("prepare", help=text, description=text)
+    text = "wait for Milvus and load the data of a later run"
+    about = f"{text}. Accepts the flags, variables and config files of the run itself, such as -f, --config and --host"
+    usage = "loadgen prepare [--wait SECONDS] [--heartbeat PORT] [flags of locust and of the run]"
+    parser = commands.add_parser("prepare", help=text, description=about, usage=usage)
     parser.add_argument(
         "--wait", type=seconds, default=0.0, metavar="SECONDS", help="maximum time to wait for Milvus [default: 0]"
     )
-    text = "port on which workers hear that this goes on, or has failed; see `loadgen wait` [default: none]"
+    text = (
+        "port on which workers learn whether the preparation goes on or has failed; see `loadgen wait` [default: none]"
+    )
     parser.add_argument("--heartbeat", type=port_number, metavar="PORT", help=text)
     parser.set_defaults(command=_prepare, takes_rest=True)
 
@@ -67,7 +71,7 @@ def _end_of(given: argparse.Namespace, heartbeat: Heartbeat | None = None) -> in
         return _run(given.rest, given.wait, heartbeat)
     except KeyboardInterrupt:
         if heartbeat is not None:
-            heartbeat.parting = Word.INTERRUPTED
+            heartbeat.parting = PreparationStatus.INTERRUPTED
         sys.stderr.write("Interrupted before the data were prepared.\n")
         return INTERRUPTED
     except SystemExit as error:  # Locust has reported why: no such file, or invalid flags
@@ -88,7 +92,7 @@ def _run(arguments: Sequence[str], wait: float, heartbeat: Heartbeat | None) -> 
 
     for number in (signal.SIGINT, signal.SIGTERM):  # process 1 of a container would ignore them
         signal.signal(number, _interrupt)
-    settings = read_run(arguments)
+    settings = read_run(arguments, "loadgen prepare")
     if settings.dry_run:
         raise SettingsError([Fault("dry_run", "", "is for locust: this command loads data", "Omit it.")])
     shield = threading.Lock()
@@ -110,7 +114,7 @@ def _run(arguments: Sequence[str], wait: float, heartbeat: Heartbeat | None) -> 
             thread.join(0.2)
     except KeyboardInterrupt:
         if heartbeat is not None:
-            heartbeat.parting = Word.INTERRUPTED
+            heartbeat.parting = PreparationStatus.INTERRUPTED
         shield.acquire(timeout=SHIELD_SECONDS)  # a collection that is just being made gets its manifest
         leave("Interrupted while the data were prepared.", INTERRUPTED)
     if failed:

@@ -24,12 +24,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "records", nargs="+", type=Path, metavar="RECORD", help="a file that a run wrote: runs/<id>.json"
     )
-    parser.add_argument("--format", choices=FORMATS, default="html", help="[default: %(default)s]")
+    parser.add_argument("--format", choices=FORMATS, default="html", help="form of the report [default: %(default)s]")
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="where to write, - for standard output [default: html next to the first record, several as "
-        "<first>-and-N-more.html; else standard output]",
+        help="where to write, - for standard output [default: html next to the first record; other formats standard "
+        "output]",
     )
     parser.set_defaults(command=report)
 

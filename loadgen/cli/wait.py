@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from loadgen.cli.heartbeat import Word, hear
+from loadgen.cli.heartbeat import PreparationStatus, hear
 from loadgen.cli.lengths import port_number, seconds
 from loadgen.settings.addresses import HIGHEST_PORT, PORT
 
@@ -29,17 +29,17 @@ UNNAMED = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One look at a master that does not accept workers yet."""
+class MasterObservation:
+    """One observation of a master that does not accept workers yet."""
 
     named: bool | None
     """Whether its name has an address; None if the name server failed."""
-    word: Word | None = None
+    status: PreparationStatus | None = None
     """What its preparation says; None if nobody answers."""
 
 
-class Watch:
-    """Observations of a master. Times are seconds of a monotonic clock."""
+class MasterLiveness:
+    """Whether a master is alive, from observations of it. Times are seconds of a monotonic clock."""
 
     def __init__(
         self,
@@ -62,10 +62,10 @@ class Watch:
         self._unnamed_since: float | None = None
         self._silent_since: float | None = None
 
-    def judge(self, look: Look, now: float) -> str:
+    def judge(self, observation: MasterObservation, now: float) -> str:
         """Why waiting is pointless; empty if it is not."""
-        self._note(look, now)
-        if look.word is Word.FAILED:
+        self._note(observation, now)
+        if observation.status is PreparationStatus.FAILED:
             return "could not prepare its data"
         unnamed_for, silent_for = self._since(self._unnamed_since, now), self._since(self._silent_since, now)
         if self._named and unnamed_for >= (self._patience if self._may_return else GONE_SECONDS):
@@ -77,17 +77,17 @@ class Watch:
             return f"has not answered for {silent_for:.0f} s: it has ended"
         return "did not become ready in time" if now >= self._end else ""
 
-    def _note(self, look: Look, now: float) -> None:
-        if look.named:
+    def _note(self, observation: MasterObservation, now: float) -> None:
+        if observation.named:
             self._named, self._unnamed_since = True, None
-        elif look.named is False and self._unnamed_since is None:
+        elif observation.named is False and self._unnamed_since is None:
             self._unnamed_since = now
-        if look.word is not None:
+        if observation.status is not None:
             self._heard, self._silent_since = True, None
-            self._may_return = self._returns or look.word is Word.INTERRUPTED
-        elif self._has_heartbeat and look.named and self._silent_since is None:
+            self._may_return = self._returns or observation.status is PreparationStatus.INTERRUPTED
+        elif self._has_heartbeat and observation.named and self._silent_since is None:
             self._silent_since = now
-        elif not look.named:
+        elif not observation.named:
             self._silent_since = None  # the missing name counts, or nothing is known
 
     @staticmethod
@@ -100,12 +100,14 @@ def add_wait(commands: Any) -> None:
     text = "wait until a Locust master accepts workers; exit code 3 if it has ended or never starts"
     parser = commands.add_parser("wait", help=text, description=text)
     parser.add_argument("master", type=_address, metavar="HOST:PORT", help="where the master listens for workers")
-    parser.add_argument("--seconds", type=seconds, default=300.0, help="maximum wait [default: %(default)g]")
+    parser.add_argument(
+        "--seconds", type=seconds, default=300.0, metavar="SECONDS", help="maximum wait [default: %(default)g]"
+    )
     text = "maximum wait for a name without an address [default: %(default)g]"
-    parser.add_argument("--unnamed-seconds", type=seconds, default=UNNAMED_SECONDS, help=text)
-    text = "port on which `loadgen prepare --heartbeat` answers: a silent master has ended [default: none]"
+    parser.add_argument("--unnamed-seconds", type=seconds, default=UNNAMED_SECONDS, metavar="SECONDS", help=text)
+    text = "port of `loadgen prepare --heartbeat` on the master: if nothing answers there, it has ended [default: none]"
     parser.add_argument("--heartbeat", type=port_number, metavar="PORT", help=text)
-    text = "a master that has gone may return (--resume): wait for it as long as for one that has no address"
+    text = "a master that has gone may return, as with --resume: wait for it as long as for a name without an address"
     parser.add_argument("--returns", action="store_true", help=text)
     parser.set_defaults(command=_wait)
 
@@ -121,12 +123,12 @@ def _wait(given: argparse.Namespace) -> int:
     host, port = given.master
     has_heartbeat = given.heartbeat is not None
     end = time.monotonic() + given.seconds
-    watch = Watch(end, given.unnamed_seconds, has_heartbeat=has_heartbeat, returns=given.returns)
+    liveness = MasterLiveness(end, given.unnamed_seconds, has_heartbeat=has_heartbeat, returns=given.returns)
     while True:
         if is_listening(host, port):
             return DONE
-        word = hear(host, given.heartbeat, CONNECT_SECONDS) if has_heartbeat else None
-        if why := watch.judge(Look(is_named(host), word), time.monotonic()):
+        status = hear(host, given.heartbeat, CONNECT_SECONDS) if has_heartbeat else None
+        if why := liveness.judge(MasterObservation(is_named(host), status), time.monotonic()):
             print(f"loadgen wait: the master {host}:{port} {why}", flush=True)  # noqa: T201 - this is a command
             return NOBODY
         time.sleep(LOOK_SECONDS)

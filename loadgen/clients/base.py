@@ -217,7 +217,7 @@ class Client:
     ) -> bool:
         """Stop the clock, and hand over the sample; False if it was already abandoned. `stages` are seconds.
 
-        Marks are split into stages by the clock readings of the sample.
+        Marks are split into stages by the clock readings of the sample. Raises what `count_items` raises, after that.
         """
         finished = perf_counter()
         begun = self._in_flight.pop(token, None) or self._nested.pop(token, None)
@@ -236,9 +236,14 @@ class Client:
         else:
             parts = dict(stages) or NO_STAGES
         nested = call is not None
-        items = NO_ITEMS if count_items is None else count_items()
         times = (scheduled, started, finished)
-        self._emit(_make(Sample, (self.variant, operation, *times, outcome, rows, error, nested, parts, items, trace)))
+        items = NO_ITEMS
+        try:
+            if count_items is not None:
+                items = count_items()
+        finally:  # an operation whose items cannot be counted has ended all the same
+            own = (self.variant, operation, *times, outcome, rows, error, nested, parts, items, trace)
+            self._emit(_make(Sample, own))
         return True
 
     def fail(self, token: int, error: BaseException, stages: StageTimes | None = None) -> None:

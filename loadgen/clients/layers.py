@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadgen.clients.base import Client, name_operations
-from loadgen.datasets import Answer, Dataset, Narrowing, Row
+from loadgen.datasets import Dataset, Narrowing, Row, SearchAnswer
 from loadgen.measure.operation import Names, Operation
 from loadgen.measure.sample import Mode
 from loadgen.settings.faults import Fault
@@ -67,10 +67,10 @@ class Connector(Protocol):
     def make_node(self, row: Row, settings: Settings) -> Any:
         """An item of what the client's `insert` takes."""
 
-    def ask(self, store: Any, queries: Sequence[Any]) -> list[Answer]:
+    def ask(self, store: Any, queries: Sequence[Any]) -> list[SearchAnswer]:
         """The answers to some queries, off the record. Raises what the store raises."""
 
-    async def aask(self, store: Any, queries: Sequence[Any]) -> list[Answer]:
+    async def aask(self, store: Any, queries: Sequence[Any]) -> list[SearchAnswer]:
         """The same of an async store."""
 
     def count(self, store: Any) -> int:

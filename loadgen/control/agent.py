@@ -190,6 +190,7 @@ class Agent:
     def _announce(self, phase: Phase) -> None:
         self._end_leftover_users()
         self._process_state.phase = phase
+        self._process_state.over.discard(phase.number)  # of an earlier attempt
         self._process_state.begin_users()
 
     def _end_leftover_users(self) -> None:

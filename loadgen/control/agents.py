@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from time import perf_counter
 from typing import Any
 
-from loadgen.control.calls import Call, Caller
+from loadgen.control.calls import AgentCall, Caller
 from loadgen.control.errors import AgentError
 from loadgen.control.link import Link
 from loadgen.control.messages import Answer, Command, Confirm, Hello, Learn, Prepare, ReadData, Refuse
@@ -198,7 +198,7 @@ class Agents:
         self._link.send(agent, Refuse(reason))
         self._link.dismiss(agent)
 
-    def ask(self, commands: Mapping[str, Command], within: float = ANSWER_WITHIN) -> Call:
+    def ask(self, commands: Mapping[str, Command], within: float = ANSWER_WITHIN) -> AgentCall:
         """Send a command to each agent and wait for the answers, except from agents that leave."""
         call = self._caller.begin(self.run_id, commands)
         deadline, repeat_at = perf_counter() + within, perf_counter() + REPEAT_SECONDS
@@ -213,7 +213,7 @@ class Agents:
         self._log(call, within)
         return call
 
-    def _log(self, call: Call, within: float) -> None:
+    def _log(self, call: AgentCall, within: float) -> None:
         if not call.commands:
             return
         kind = next(iter(call.commands.values())).kind
@@ -223,7 +223,7 @@ class Agents:
         if (silent := call.pending & self._link.connected()) and within >= ANSWER_WITHIN:
             logger.warning("No answer to %s from %d of %d agents", kind, len(silent), len(call.commands))
 
-    def find_silent(self, call: Call) -> set[str]:
+    def find_silent(self, call: AgentCall) -> set[str]:
         """Agents that have neither answered nor left: their counts are lost."""
         return call.pending & (self._link.connected() | self._link.silent())
 

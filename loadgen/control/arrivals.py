@@ -9,7 +9,7 @@ from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause
 from loadgen.users import ProcessState
 from loadgen.users.arrival_schedule import Share
-from loadgen.users.dispatcher import Dispatcher, Turn
+from loadgen.users.dispatcher import Dispatcher, ShareChange
 
 LOOK = 0.01
 """Seconds between two checks of a condition."""
@@ -68,12 +68,12 @@ class Arrivals:
     def begin(self, start: float, share: ShareFrom) -> None:
         """Start arrivals; offset 0 is at `start`."""
         if self._dispatcher is not None:
-            self._dispatcher.start(start, _as_turn(share))
+            self._dispatcher.start(start, _as_change(share))
 
     def reshare(self, share: ShareFrom) -> None:
         """Continue with another share."""
         if self._dispatcher is not None:
-            self._dispatcher.turn(_as_turn(share))
+            self._dispatcher.reshare(_as_change(share))
 
     def complete(self) -> None:
         """Complete the schedule, which may have begun slightly later than the coordinator's, then finish."""
@@ -97,8 +97,8 @@ class Arrivals:
             _wait(lambda: not dispatcher.leaving, 1.0)
 
 
-def _as_turn(share: ShareFrom) -> Turn:
-    return Turn(share.after, Share(share.index, share.parts))
+def _as_change(share: ShareFrom) -> ShareChange:
+    return ShareChange(share.after, Share(share.index, share.parts))
 
 
 def _wait(true: Callable[[], bool], within: float) -> bool:

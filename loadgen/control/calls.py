@@ -19,7 +19,7 @@ rate at which users are counted until they have started, this is longer than any
 
 
 @dataclass(slots=True)
-class Call:
+class AgentCall:
     """Commands to several agents under one number, and their answers."""
 
     sequence: int
@@ -48,17 +48,17 @@ class Caller:
     def __init__(self, send: Callable[[str, Command], None]) -> None:
         self._send = send
         self._numbers = count(1)
-        self._open: dict[int, Call] = {}
+        self._open: dict[int, AgentCall] = {}
 
-    def begin(self, run_id: str, commands: Mapping[str, Command]) -> Call:
+    def begin(self, run_id: str, commands: Mapping[str, Command]) -> AgentCall:
         """Send a command to each agent. `finish` must be called at the end."""
         number = next(self._numbers)
-        call = Call(number, {name: replace(one, run_id=run_id, sequence=number) for name, one in commands.items()})
+        call = AgentCall(number, {name: replace(one, run_id=run_id, sequence=number) for name, one in commands.items()})
         self._open[number] = call
         self.repeat(call)
         return call
 
-    def repeat(self, call: Call) -> None:
+    def repeat(self, call: AgentCall) -> None:
         """Send it again to agents that have not answered."""
         for agent in sorted(call.pending):
             self._send(agent, call.commands[agent])
@@ -71,7 +71,7 @@ class Caller:
         call.answers.setdefault(agent, answer)
         return True
 
-    def finish(self, call: Call) -> None:
+    def finish(self, call: AgentCall) -> None:
         """Stop waiting for its answers."""
         self._open.pop(call.sequence, None)
 

@@ -26,7 +26,7 @@ from loadgen.control.report_collection import ReportCollector
 from loadgen.control.run import Host, PhaseDisplay, Run, find_grace, log_lacking
 from loadgen.control.states import State, StateMachine
 from loadgen.control.supervisor import Supervisor
-from loadgen.measure.ledger import Counted
+from loadgen.measure.ledger import RunCounts
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import pause, spawn
 from loadgen.settings.model import Settings
@@ -44,7 +44,7 @@ logger = logging.getLogger("loadgen")
 class Coordinator:
     """Sends each command to all agents and waits for their answers; the conductor of a `PhaseShape`."""
 
-    def __init__(self, link: Link, own: Hello, ledger: Counted, display: PhaseDisplay, host: Host) -> None:
+    def __init__(self, link: Link, own: Hello, ledger: RunCounts, display: PhaseDisplay, host: Host) -> None:
         self.agents = Agents(link, own)
         self._link = link
         self._ledger = ledger
@@ -190,7 +190,8 @@ class Coordinator:
         if window is not None:
             self._display.finish(window)
             log_lacking(window)
-        if phase.operations and window is None:
+        has_run = window is not None and (window.seconds > 0 or self._gathering.has_lost_workers)
+        if phase.operations and not has_run:
             raise PlanBrokenError(f"phase {phase.number + 1} did not run: its user ended before its burst began")
         self._host.after_phase(phase)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from loadgen.measure.histograms import make_histogram, mean, percentile
-from loadgen.measure.ledger import Counted
+from loadgen.measure.ledger import RunCounts
 from loadgen.measure.objective import RELATIONS, TIME_UNITS
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Outcome, count_answers, count_failures
@@ -54,7 +54,7 @@ class Guardrail:
     arrival without a slot is a failure, as in requirements.
     """
 
-    def __init__(self, conditions: Sequence[Requirement], ledger: Counted) -> None:
+    def __init__(self, conditions: Sequence[Requirement], ledger: RunCounts) -> None:
         self._conditions = conditions
         self._ledger = ledger
         self._history: deque[_Snapshot] = deque()

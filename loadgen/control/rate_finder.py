@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter
 
 from loadgen.control.rate_judging import Conditions, StepResult, find_rest, mean_responses
-from loadgen.control.rate_search import Backlog, Finding, Outcome, SearchPlan, SearchTurns, Step
+from loadgen.control.rate_search import Backlog, RateFinding, RateSearchOutcome, SearchPlan, SearchTurns, Step
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 from loadgen.measure.window import Window
@@ -131,14 +131,15 @@ class RateFinder:
             ),
         )  # fmt: skip
 
-    def _find(self) -> dict[str, Finding]:
+    def _find(self) -> dict[str, RateFinding]:
         """The result of each variant: none where a condition on checked answers was never judged."""
         result = self._turns.find()
         for name, one in result.items():
             passed = [judged for step, judged in self._results if step.variant == name and judged.verdict.passes]
-            if one.outcome is not Outcome.UNFINISHED and (why := self._conditions.find_unchecked(name, passed)):
+            is_over = one.outcome is not RateSearchOutcome.UNFINISHED
+            if is_over and (why := self._conditions.find_unchecked(name, passed)):
                 lowest = min(step.rate for step, _ in self._results if step.variant == name)
-                result[name] = Finding(Outcome.NONE, lowest, reason=why)
+                result[name] = RateFinding(RateSearchOutcome.NONE, lowest, reason=why)
         return result
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from loadgen.control.rate_search import Backlog, Verdict
+from loadgen.control.rate_search import Backlog, StepVerdict
 from loadgen.measure.sample import count_answers
 from loadgen.measure.window import Window
 from loadgen.results.figures import throughput
@@ -29,7 +29,7 @@ REST_AT_MOST = 10.0
 class StepResult:
     """A step as judged."""
 
-    verdict: Verdict
+    verdict: StepVerdict
     values: tuple[float | None, ...]
     """The figure of each condition; None where it does not apply or nothing was measured."""
     seconds: float
@@ -77,9 +77,9 @@ class Conditions:
         reasons = [text for _, text in failed] + list(_find_overload(record, backlog, grew))
         rate = sum(throughput(part.totals, record.seconds) for part in record.operations)
         if not reasons:
-            return StepResult(Verdict(passes=True, throughput=rate), tuple(values), record.seconds)
+            return StepResult(StepVerdict(passes=True, throughput=rate), tuple(values), record.seconds)
         limit = self._find_limit(result, [one for one, _ in failed])
-        verdict = Verdict(False, limit or reasons[0], bool(limit), rate)
+        verdict = StepVerdict(False, limit or reasons[0], bool(limit), rate)
         return StepResult(verdict, tuple(values), record.seconds)
 
     def _find_limit(self, result: PhaseResult, failed: Sequence[Requirement]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from loadgen.control.agents import ANSWER_WITHIN, Agents
 from loadgen.control.merged_ledger import MergedLedger
 from loadgen.control.messages import Describe, Drain, Report, Stop
-from loadgen.measure.ledger import Counted
+from loadgen.measure.ledger import RunCounts
 from loadgen.measure.phase import Phase
 from loadgen.measure.window import Window
 
@@ -14,7 +14,7 @@ from loadgen.measure.window import Window
 class ReportCollector:
     """Used only on the hub. In a single process the ledger is the agent's own, and nothing has to be collected."""
 
-    def __init__(self, agents: Agents, ledger: Counted) -> None:
+    def __init__(self, agents: Agents, ledger: RunCounts) -> None:
         self._agents = agents
         self._ledger = ledger
         self.phase: Phase | None = None

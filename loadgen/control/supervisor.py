@@ -12,7 +12,7 @@ from loadgen.control.report_collection import ReportCollector
 from loadgen.control.run import Host, Run, find_grace
 from loadgen.control.states import State
 from loadgen.control.success_timeout import SuccessWatch, find_patience
-from loadgen.measure.ledger import Counted
+from loadgen.measure.ledger import RunCounts
 from loadgen.results.requirements.abort_conditions import read_abort_conditions
 from loadgen.runtime.hub import pause, spawn
 from loadgen.settings.conflicts import without_secret
@@ -26,7 +26,7 @@ class Supervisor:
         self,
         link: Link,
         parts: tuple[Agents, ClosedPhases, ReportCollector],
-        ledger: Counted,
+        ledger: RunCounts,
         host: Host,
         end_early: Callable[[str], object],
     ) -> None:

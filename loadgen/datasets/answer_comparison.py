@@ -9,14 +9,14 @@ SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SearchAnswer:
     """The result of one search, nearest first."""
 
     ids: tuple[str, ...]
     scores: tuple[float, ...]
 
 
-def find_difference(names: tuple[str, str], one: Sequence[Answer], other: Sequence[Answer]) -> str:
+def find_difference(names: tuple[str, str], one: Sequence[SearchAnswer], other: Sequence[SearchAnswer]) -> str:
     """Describe the first query whose answers differ, with the number of such queries; empty if all agree.
 
     The ids must be equal and their scores within 1e-5. The order of ties may differ, and any tied row is accepted at
@@ -32,7 +32,7 @@ def find_difference(names: tuple[str, str], one: Sequence[Answer], other: Sequen
     )
 
 
-def agree(one: Answer, other: Answer) -> bool:
+def agree(one: SearchAnswer, other: SearchAnswer) -> bool:
     """Whether two answers to one query are the same, but for ties."""
     if len(one.ids) != len(other.ids) or len(one.scores) != len(other.scores):
         return False
@@ -42,7 +42,7 @@ def agree(one: Answer, other: Answer) -> bool:
     return all(_is_excused(by_id[at], by_id[1 - at], (one, other)[at]) for at in range(2))
 
 
-def _is_excused(mine: dict[str, float], theirs: dict[str, float], answer: Answer) -> bool:
+def _is_excused(mine: dict[str, float], theirs: dict[str, float], answer: SearchAnswer) -> bool:
     """Every id is in the other answer with its score, or ties with the last one."""
     return all(
         _is_near(score, theirs[result]) if result in theirs else _is_near(score, answer.scores[-1])
@@ -54,7 +54,7 @@ def _is_near(one: float, other: float) -> bool:
     return abs(one - other) <= SCORES_APART * max(1.0, abs(one))
 
 
-def _shown(answer: Answer, other: Answer) -> str:
+def _shown(answer: SearchAnswer, other: SearchAnswer) -> str:
     """The positions at which it differs from the other: ids with scores."""
     pairs = [tuple(zip(each.ids, each.scores, strict=True)) for each in (answer, other)]
     places = [

@@ -10,15 +10,15 @@ import numpy.typing as npt
 
 from loadgen.datasets.metadata import Column, Metadata, Partitioning
 from loadgen.settings.filter_grammar import (
-    Comparison,
-    Drawn,
     Expression,
+    FieldComparison,
     Junction,
     Likeness,
     Negation,
     Operand,
+    Placeholder,
     bind_values,
-    find_drawn,
+    find_placeholders,
 )
 from loadgen.settings.model import Settings
 from loadgen.settings.narrowing import read_filter
@@ -51,7 +51,7 @@ def evaluate(expression: Expression, columns: Mapping[str, Column], drawn: Mappi
         raise TypeError("like is not evaluated here")
     # Each different value of the block is compared once: texts are slow to compare.
     values, places = np.unique(columns[expression.field], return_inverse=True)
-    if isinstance(expression, Comparison):
+    if isinstance(expression, FieldComparison):
         result = _compare(values, expression.relation, expression.value, drawn, number)
     else:
         result = reduce(np.logical_or, (_compare(values, "==", one, drawn, number) for one in expression.values))
@@ -61,7 +61,7 @@ def evaluate(expression: Expression, columns: Mapping[str, Column], drawn: Mappi
 
 
 def _compare(values: Column, relation: str, value: Operand, drawn: Mapping[str, Column], number: int) -> Mask:
-    given = drawn[value.name][:, None] if isinstance(value, Drawn) else value
+    given = drawn[value.name][:, None] if isinstance(value, Placeholder) else value
     return np.broadcast_to(RELATIONS[relation](values[None, :], given), (number, len(values)))
 
 
@@ -119,7 +119,7 @@ class Narrowings:
         self._text = settings.filter if self._expression is None else ""
         self._queries = settings.queries
         self._partitioning = Partitioning.of(settings)
-        names = find_drawn(self._expression) if self._expression else ()
+        names = find_placeholders(self._expression) if self._expression else ()
         values = dataset.metadata.draw_values(settings.queries, names) if names else {}
         self._drawn = {name: values[name] for name in names}
         self._numbers = (

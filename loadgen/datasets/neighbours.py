@@ -24,7 +24,7 @@ Vectors = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
 
-class Rows(Protocol):
+class VectorSource(Protocol):
     """Rows of which any part can be generated: a `Dataset`."""
 
     dim: int
@@ -40,7 +40,7 @@ class Rows(Protocol):
 class MatchingRows:
     """Rows of which each query may find some: those that match its filter."""
 
-    def __init__(self, rows: Rows, matches: Callable[[int, int], npt.NDArray[np.bool_]]) -> None:
+    def __init__(self, rows: VectorSource, matches: Callable[[int, int], npt.NDArray[np.bool_]]) -> None:
         """`matches` tells of the rows start ... stop - 1 whether each query may find them, (queries, rows)."""
         self.size, self.dim, self.vectors = rows.size, rows.dim, rows.vectors
         self.matches = matches
@@ -102,7 +102,7 @@ class GroundTruth:
 
 
 def find_neighbours(
-    rows: Rows, queries: Vectors, metric: str, top_k: int, tell: Callable[[str], None] = lambda _line: None
+    rows: VectorSource, queries: Vectors, metric: str, top_k: int, tell: Callable[[str], None] = lambda _line: None
 ) -> GroundTruth:
     """The `top_k` nearest rows of each query (queries, dim), with all that tie with the last one.
 
@@ -141,7 +141,11 @@ def find_neighbours(
 
 
 def agrees(
-    known: GroundTruth, rows: Rows, queries: Vectors, metric: str, tell: Callable[[str], None] = lambda _line: None
+    known: GroundTruth,
+    rows: VectorSource,
+    queries: Vectors,
+    metric: str,
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> bool:
     """Whether known neighbours are the exact ones of some queries, of which they are computed: if not, it is reported.
 

@@ -16,7 +16,7 @@ WAITING_AT_MOST = 10_000
 ground truth."""
 
 
-class Wanted(NamedTuple):
+class GroundTruthKey(NamedTuple):
     """Which ground truth a search is compared with."""
 
     top_k: int
@@ -54,7 +54,7 @@ class Query(NamedTuple):
     """The number of a prepared query."""
 
     number: int
-    wanted: Wanted
+    key: GroundTruthKey
 
 
 class Checks:
@@ -72,8 +72,8 @@ class Checks:
         self._queries: dict[int, Query] = {}
         """By their address in memory."""
         self._row_id: Callable[[int], str] = str
-        self._ground_truths: dict[Wanted, Judge] = {}
-        self._judges: Mapping[Wanted, Judge] = {}
+        self._ground_truths: dict[GroundTruthKey, Judge] = {}
+        self._judges: Mapping[GroundTruthKey, Judge] = {}
 
     def begin(self) -> None:
         """Reset for another run; until it gets the ground truth, answers are queued."""
@@ -83,14 +83,14 @@ class Checks:
 
     def learn(self, ground_truths: Iterable[GroundTruth]) -> None:
         """Compare with these from now on, each for the searches that request as many neighbours of the same rows."""
-        self._ground_truths = {Wanted(one.top_k, one.narrowing): one for one in ground_truths}
+        self._ground_truths = {GroundTruthKey(one.top_k, one.narrowing): one for one in ground_truths}
 
     def arm(
         self,
         every: int,
-        queries: Iterable[tuple[Wanted, Sequence[object]]],
+        queries: Iterable[tuple[GroundTruthKey, Sequence[object]]],
         row_id: Callable[[int], str],
-        judges: Mapping[Wanted, Judge] = MappingProxyType({}),
+        judges: Mapping[GroundTruthKey, Judge] = MappingProxyType({}),
     ) -> None:
         """Check one in `every` searches (0: none) of these queries, which keep their addresses in memory.
 
@@ -100,9 +100,7 @@ class Checks:
         self._every = every
         self._judges = judges
         self._row_id = row_id
-        self._queries = {
-            id(query): Query(number, wanted) for wanted, some in queries for number, query in enumerate(some)
-        }
+        self._queries = {id(query): Query(number, key) for key, some in queries for number, query in enumerate(some)}
 
     def keep(self, operation: str, query: object, ids: Sequence[Any] | None) -> None:
         """Note an answer of an operation, after its clock has stopped; usually this only counts."""
@@ -121,8 +119,8 @@ class Checks:
         """Compare the answers queued until a moment. Queries of users, or without known neighbours, are skipped."""
         judges = {**self._ground_truths, **self._judges}
         while judges and self._kept and self._kept[0][0] < until:
-            finished, operation, (number, wanted), ids = self._kept.popleft()
-            judge = judges.get(wanted)
+            finished, operation, (number, key), ids = self._kept.popleft()
+            judge = judges.get(key)
             if judge is None or number >= judge.queries:
                 continue
             recall = judge.recall(number, ids or (), self._row_id)

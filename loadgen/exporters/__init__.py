@@ -7,8 +7,8 @@ exports the same families, and spans, with OpenTelemetry.
 from loadgen.exporters.counting import Exporter
 from loadgen.exporters.families import new_registry
 from loadgen.exporters.role import Role
-from loadgen.exporters.series import Kind
+from loadgen.exporters.series import VariantLabels
 from loadgen.exporters.service_discovery import Targets
 from loadgen.exporters.serving import Endpoint, serve
 
-__all__ = ["Endpoint", "Exporter", "Kind", "Role", "Targets", "new_registry", "serve"]
+__all__ = ["Endpoint", "Exporter", "Role", "Targets", "VariantLabels", "new_registry", "serve"]

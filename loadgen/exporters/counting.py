@@ -12,7 +12,14 @@ from time import perf_counter
 
 from loadgen.exporters.buckets import DURATIONS, LAGS, Buckets
 from loadgen.exporters.role import Role
-from loadgen.exporters.series import OTHER, FaultSeries, Kind, Series, VariantSeries, describe_variants
+from loadgen.exporters.series import (
+    OTHER,
+    FaultSeries,
+    OperationSeries,
+    VariantLabels,
+    VariantSeries,
+    describe_variants,
+)
 from loadgen.measure.health import CPU_LIMIT, Beat, beats_missed
 from loadgen.measure.lag import LAG_LIMIT, too_late
 from loadgen.measure.objective import NO_OBJECTIVE, Objective, judge
@@ -113,13 +120,16 @@ class Exporter:
         if self._objective:
             self._judge(samples)
 
-    def _count_parts(self, variant: VariantSeries, series: Series, sample: Sample) -> None:
+    def _count_parts(self, variant: VariantSeries, series: OperationSeries, sample: Sample) -> None:
         known = series.stages
         for stage, took in sample.stages.items():
             buckets = known.get(stage)
             if buckets is None:
                 buckets = self._stage(variant, sample.operation, stage)
-                if (sample.operation, stage) in variant.stages:  # those of `other` would grow without end
+                # `other` has stages of many operations, and stages that are `other` would grow without end.
+                name = sample.operation
+                is_own = name != OTHER and series in (variant.operations.get(name), variant.nested.get(name))
+                if is_own and (name, stage) in variant.stages:
                     known[stage] = buckets
             if type(took) is float:
                 buckets.counts[bisect_left(DURATIONS, took)] += 1
@@ -143,7 +153,7 @@ class Exporter:
 
     def expect(
         self,
-        variants: Mapping[str, Kind],
+        variants: Mapping[str, VariantLabels],
         operations: Mapping[Mode, Iterable[Operation]],
         objective: Objective = NO_OBJECTIVE,
     ) -> None:
@@ -155,13 +165,13 @@ class Exporter:
         mode or client, it now means the new one; the earlier series keep their values.
         """
         self._objective = objective
-        for name, kind in variants.items():
-            labels = (name, kind.mode.value, kind.client)
+        for name, own in variants.items():
+            labels = (name, own.mode.value, own.client)
             if labels not in self.every and len(self.every) - (UNKNOWN in self.every) >= VARIANTS:
                 self._variants.pop(name, None)
                 continue
             variant = self._variants[name] = self.every.setdefault(labels, VariantSeries(*labels))
-            for one in sorted(operations.get(kind.mode, ()), key=str):
+            for one in sorted(operations.get(own.mode, ()), key=str):
                 series = self._series(variant.operations, one.name)
                 if objective.of(one.name):
                     series.good = series.good or 0
@@ -180,15 +190,15 @@ class Exporter:
         result = self._variants.get(name)
         return result.labels if result else (name, OTHER, OTHER)
 
-    def _series(self, known: dict[str, Series], operation: str) -> Series:
+    def _series(self, known: dict[str, OperationSeries], operation: str) -> OperationSeries:
         has_room = len(known) < OPERATIONS and self._pairs < SERIES
         name = operation if has_room or operation in known else OTHER
         if name not in known:
-            known[name] = Series()
+            known[name] = OperationSeries()
             self._pairs += 1
         return known[name]
 
-    def _count_items(self, series: Series, item: str, number: int) -> None:
+    def _count_items(self, series: OperationSeries, item: str, number: int) -> None:
         if item not in series.items:
             item = item if self._items < ITEMS else OTHER
             self._items += item not in series.items

@@ -12,7 +12,7 @@ from prometheus_client.utils import floatToGoString
 
 from loadgen.exporters.buckets import Buckets
 from loadgen.exporters.counting import Exporter
-from loadgen.exporters.series import Series, VariantSeries
+from loadgen.exporters.series import OperationSeries, VariantSeries
 
 VARIANT = ("variant", "mode", "client")
 KIND = (*VARIANT, "operation")
@@ -57,7 +57,9 @@ class ExporterCollector(Collector):
         return list(self._exporter.every.values())
 
     @staticmethod
-    def _by_operation(variant: VariantSeries, known: Mapping[str, Series]) -> list[tuple[list[str], Series]]:
+    def _by_operation(
+        variant: VariantSeries, known: Mapping[str, OperationSeries]
+    ) -> list[tuple[list[str], OperationSeries]]:
         """The labels `KIND` of each operation, and its counts."""
         return [([*variant.labels, name], one) for name, one in list(known.items())]
 
@@ -264,12 +266,14 @@ def _info(name: str, text: str, labels: Sequence[str], values: dict[str, str]) -
     return family
 
 
-def _fill_outcomes(family: CounterMetricFamily, labels: Sequence[str], series: Series) -> None:
+def _fill_outcomes(family: CounterMetricFamily, labels: Sequence[str], series: OperationSeries) -> None:
     for outcome, number in series.outcomes.items():
         family.add_metric([*labels, outcome.value], number)
 
 
-def _fill_parts(items: CounterMetricFamily, good: CounterMetricFamily, labels: Sequence[str], series: Series) -> None:
+def _fill_parts(
+    items: CounterMetricFamily, good: CounterMetricFamily, labels: Sequence[str], series: OperationSeries
+) -> None:
     for item, number in list(series.items.items()):
         items.add_metric([*labels, item], number)
     if series.good is not None:

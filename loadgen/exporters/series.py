@@ -14,7 +14,7 @@ LONGEST_LABEL = 200
 """Maximum characters of a variant's settings in its info."""
 
 
-class Kind(NamedTuple):
+class VariantLabels(NamedTuple):
     """Labels of a variant, apart from its settings."""
 
     mode: Mode
@@ -28,7 +28,7 @@ class FaultSeries:
         self.begun = self.active = 0
 
 
-class Series:
+class OperationSeries:
     """All operations of one variant and one name."""
 
     __slots__ = ("good", "items", "ok", "others", "response", "rows", "service", "stages")
@@ -60,8 +60,8 @@ class VariantSeries:
 
     def __init__(self, name: str, mode: str, client: str) -> None:
         self.labels = (name, mode, client)
-        self.operations: dict[str, Series] = {}
-        self.nested: dict[str, Series] = {}
+        self.operations: dict[str, OperationSeries] = {}
+        self.nested: dict[str, OperationSeries] = {}
         """Nested operations, which all other series exclude."""
         self.stages: dict[tuple[str, str], Buckets] = {}
         """By operation and stage, including nested operations."""

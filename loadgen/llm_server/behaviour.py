@@ -64,7 +64,7 @@ class Behaviour(BaseModel):
     )
     embedding_errors: Errors = Field(ErrorMix(), description="shares of the embedding requests that fail")
     when_full: Literal["queue", "reject"] = Field(
-        "queue", description="what happens above a concurrency limit: wait for a slot, or 429"
+        "queue", description="above a concurrency limit: queue (wait for a slot) or reject (429)"
     )
     retry_after: int = Field(1, ge=0, le=3600, description="seconds in the header Retry-After of a 429")
     seed: int = Field(1, ge=0, lt=2**63, description="seed of delays, token counts and errors")

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from loadgen.llm_server.plan import Kind
-from loadgen.llm_server.recording import TIMES, Records, Times
+from loadgen.llm_server.recording import TIMES, DurationStats, Records
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Seconds."""
@@ -44,7 +44,7 @@ class _Collector:
             yield family
 
 
-def _cumulate(times: Times) -> list[tuple[str, float]]:
+def _cumulate(times: DurationStats) -> list[tuple[str, float]]:
     counts = sorted(times.counts.items())
     result = [(str(bound), sum(n for value, n in counts if value <= bound * MICROSECONDS)) for bound in BOUNDS]
     return [*result, ("+Inf", times.counts.total())]

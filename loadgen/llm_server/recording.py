@@ -14,7 +14,7 @@ TIMES = ("queue", "first_token", "inter_token", "total", "late")
 """From arrival to a slot, to the first token, and to the end; from token to token; how late anything was sent."""
 
 
-class Times:
+class DurationStats:
     """Durations in seconds: exact extremes, and percentiles to three digits. Bounded, however many there are."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Records:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     texts: int = 0
-    times: dict[str, Times] = field(default_factory=lambda: {name: Times() for name in TIMES})
+    times: dict[str, DurationStats] = field(default_factory=lambda: {name: DurationStats() for name in TIMES})
 
     def reset(self) -> None:
         """Begin anew."""
@@ -70,7 +70,7 @@ class Records:
         }
 
 
-class Call:
+class RecordedRequest:
     """One request from its arrival to its end, counted once: anything after `end` is ignored."""
 
     def __init__(self, records: Records, loop: asyncio.AbstractEventLoop) -> None:

@@ -14,7 +14,7 @@ from loadgen.llm_server.behaviour import Behaviour
 from loadgen.llm_server.error_mix import BROKEN
 from loadgen.llm_server.exposition import CONTENT_TYPE, expose
 from loadgen.llm_server.plan import KINDS, ChatPlan, Kind, plan_chat, plan_embedding
-from loadgen.llm_server.recording import Call, Records
+from loadgen.llm_server.recording import RecordedRequest, Records
 from loadgen.llm_server.requests import ApiError, ChatRequest, EmbeddingRequest, read_request
 from loadgen.llm_server.slots import Slots
 from loadgen.llm_server.vectors import count_words, embed
@@ -65,7 +65,7 @@ class Service:
             return web.json_response(said.body, status=error.status, headers=allowed)
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        with Call(self._records["chat"], self._loop) as call:
+        with RecordedRequest(self._records["chat"], self._loop) as call:
             wanted = read_request(ChatRequest, await _read_body(request))
             plan = plan_chat(self._behaviour, next(self._numbers["chat"]), wanted.most_tokens)
             _raise_planned(plan.error)
@@ -74,7 +74,7 @@ class Service:
                 return await (stream.send() if wanted.stream else stream.send_whole())
 
     async def _embed(self, request: web.Request) -> web.StreamResponse:
-        with Call(self._records["embedding"], self._loop) as call:
+        with RecordedRequest(self._records["embedding"], self._loop) as call:
             wanted = read_request(EmbeddingRequest, await _read_body(request))
             plan = plan_embedding(self._behaviour, next(self._numbers["embedding"]))
             _raise_planned(plan.error)
@@ -112,7 +112,7 @@ class Service:
 class ChatStream:
     """The answer to one chat."""
 
-    def __init__(self, request: web.Request, call: Call, wanted: ChatRequest, plan: ChatPlan) -> None:
+    def __init__(self, request: web.Request, call: RecordedRequest, wanted: ChatRequest, plan: ChatPlan) -> None:
         self._request = request
         self._call = call
         self._wanted = wanted
@@ -177,7 +177,7 @@ async def _read_body(request: web.Request) -> bytes:
         raise ApiError(413, f"the request exceeds {LARGEST_BODY:,} bytes", "invalid") from None
 
 
-async def _break_off(request: web.Request, call: Call, body: bytes) -> web.StreamResponse:
+async def _break_off(request: web.Request, call: RecordedRequest, body: bytes) -> web.StreamResponse:
     """Send half of a body, then cut the connection."""
     response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
     await response.prepare(request)
@@ -186,7 +186,7 @@ async def _break_off(request: web.Request, call: Call, body: bytes) -> web.Strea
     return response
 
 
-def _close(request: web.Request, call: Call) -> None:
+def _close(request: web.Request, call: RecordedRequest) -> None:
     call.end(BROKEN)
     if request.transport is not None:
         request.transport.close()

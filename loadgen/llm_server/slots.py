@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from loadgen.llm_server.recording import Call, Records
+from loadgen.llm_server.recording import RecordedRequest, Records
 from loadgen.llm_server.requests import ApiError
 
 
@@ -17,7 +17,7 @@ class Slots:
         self._reject = reject
 
     @asynccontextmanager
-    async def take(self, call: Call) -> AsyncIterator[None]:
+    async def take(self, call: RecordedRequest) -> AsyncIterator[None]:
         """A slot for a call, which starts with it. Raises ApiError."""
         if self._semaphore is None:
             call.start(waited=False)

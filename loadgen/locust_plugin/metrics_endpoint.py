@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from locust.runners import LocalRunner, MasterRunner
 
-from loadgen.exporters import Endpoint, Exporter, Kind, Role, Targets, new_registry, serve
+from loadgen.exporters import Endpoint, Exporter, Role, Targets, VariantLabels, new_registry, serve
 from loadgen.exporters.otlp import start_export
 from loadgen.measure.objective import Objective
 from loadgen.measure.operation import Operation
@@ -70,7 +70,7 @@ class MetricsEndpoint:
             logger.warning(
                 "The master exports to --otlp %s, this worker does not: give it the same flag", settings.otlp
             )
-        variants = {one.name: Kind(Mode(one.mode), one.client) for one in find_variants(settings)}
+        variants = {one.name: VariantLabels(Mode(one.mode), one.client) for one in find_variants(settings)}
         self.exporter.expect(variants, operations, objective)
 
     def _serve(self, bind: str, port: int) -> Endpoint:

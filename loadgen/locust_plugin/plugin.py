@@ -35,7 +35,7 @@ from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.locust_plugin.web.page import dress_page
 from loadgen.measure.errors import describe_error
 from loadgen.measure.health import Beat
-from loadgen.measure.ledger import Counted, Ledger
+from loadgen.measure.ledger import Ledger, RunCounts
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Sample
 from loadgen.runtime.early_exit import leave
@@ -124,7 +124,7 @@ class Plugin:
 
     def _begin_coordinator(self, environment: Any, runner: Any, agent: Agent) -> None:
         is_master = isinstance(runner, MasterRunner)
-        ledger: Counted = MergedLedger() if is_master else self._process_state.ledger
+        ledger: RunCounts = MergedLedger() if is_master else self._process_state.ledger
         self._process_state.counted = ledger
         self._ending = RunFinalizer(ledger, self._parser_errors.secret_flags)
         self._run_display = RunDisplay(environment, self._progress, ledger, self._ending)

@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from loadgen.results.record.object_store import ObjectStore, StoreError, describe
+from loadgen.results.record.object_store import ObjectStore, ObjectStoreError, describe
 
 FINISH_SECONDS = 20.0
 """Maximum time for the last state at the end of a run: a container gets 60 s to end."""
@@ -77,7 +77,7 @@ class RecordUpload:
                 content = path.read_bytes()
                 store = store or ObjectStore(self.url)
                 store.write(path.name, content)
-            except (OSError, StoreError) as error:
+            except (OSError, ObjectStoreError) as error:
                 delay = min(self._retry_seconds * 2.0**failures, LONGEST_RETRY_SECONDS)
                 failures += 1
                 self._fail(describe(error), delay)

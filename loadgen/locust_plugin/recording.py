@@ -10,7 +10,7 @@ from random import SystemRandom
 from types import MappingProxyType
 
 from loadgen.datasets import Selectivity
-from loadgen.measure.ledger import Counted
+from loadgen.measure.ledger import RunCounts
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import ServerInfo
 from loadgen.results import comparison as comparing
@@ -150,7 +150,7 @@ class Recorder:
     def keep(
         self,
         results: Sequence[PhaseResult],
-        ledger: Counted,
+        ledger: RunCounts,
         levels: Sequence[LevelResult] = (),
         incomplete: str | None = None,
     ) -> None:
@@ -234,7 +234,7 @@ def _variant(
     return VariantRecord(name=variant.name, mode=Mode(variant.mode), client=variant.client, settings=differ)
 
 
-def _outside(ledger: Counted) -> tuple[Outside, ...]:
+def _outside(ledger: RunCounts) -> tuple[Outside, ...]:
     return tuple(
         Outside(variant=variant, operation=name, outcomes=dict(outcomes), is_nested=is_nested)
         for is_nested, every in ((False, ledger.outside), (True, ledger.nested_outside))
@@ -242,7 +242,7 @@ def _outside(ledger: Counted) -> tuple[Outside, ...]:
     )
 
 
-def _comparison(level: LevelResult, comparison: comparing.Comparison) -> Comparison:
+def _comparison(level: LevelResult, comparison: comparing.ComparisonResult) -> Comparison:
     return Comparison(
         baseline=comparison.pair.baseline,
         variant=comparison.pair.variant,
@@ -259,7 +259,7 @@ def _comparison(level: LevelResult, comparison: comparing.Comparison) -> Compari
     )
 
 
-def _ratio(ratio: comparing.Ratio | None) -> Ratio:
+def _ratio(ratio: comparing.RatioEstimate | None) -> Ratio:
     if ratio is None:
         return Ratio(estimate=None, low=None, high=None)
     return Ratio.model_validate(ratio, from_attributes=True)

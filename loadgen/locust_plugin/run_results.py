@@ -12,7 +12,7 @@ from loadgen.locust_plugin.preparation.variant_setup import make_resolver
 from loadgen.locust_plugin.record_upload import RecordUpload
 from loadgen.locust_plugin.recording import FindSharers, Recorder
 from loadgen.locust_plugin.report_beside import find_report, write_beside
-from loadgen.measure.ledger import Counted
+from loadgen.measure.ledger import RunCounts
 from loadgen.measure.phase import Phase
 from loadgen.milvus.store import ServerInfo
 from loadgen.reports.console import print_tables
@@ -50,7 +50,7 @@ LONGEST_LINE = 20_000
 class RunFinalizer:
     """One per process that coordinates runs; reset by every run."""
 
-    def __init__(self, ledger: Counted, secret_flags: Collection[str] = ()) -> None:
+    def __init__(self, ledger: RunCounts, secret_flags: Collection[str] = ()) -> None:
         self._ledger = ledger
         self._secret_flags = secret_flags
         self._settings = Settings()

@@ -59,7 +59,7 @@ def beats_missed(hub_lag: float) -> int:
 
 
 @dataclass(slots=True)
-class Watch:
+class ProcessHealth:
     """All beats of one process in one phase."""
 
     cpu: float = 0.0
@@ -151,7 +151,7 @@ class Watch:
 class Health:
     """The beats of every process in one phase. The worst process decides, since it contributes to every figure."""
 
-    watches: dict[str, Watch] = field(default_factory=dict)
+    processes: dict[str, ProcessHealth] = field(default_factory=dict)
     """By process name: the worker's id, or empty for a single process."""
 
     def add(self, beat: Beat, process: str = "") -> None:
@@ -161,9 +161,9 @@ class Health:
     def add_pace(self, lags: SparseHistogram, process: str = "") -> None:
         """Count the delays of arrivals of an open phase, in microseconds."""
         if lags.get_total_count():
-            watch = self._of(process)
-            watch.pace.add(lags)
-            watch.pace_late += count_above(lags, LAG_LIMIT)
+            health = self._of(process)
+            health.pace.add(lags)
+            health.pace_late += count_above(lags, LAG_LIMIT)
 
     def merge(self, message: Mapping[str, Any], process: str) -> None:
         """Add the `as_message` of a worker."""
@@ -172,28 +172,28 @@ class Health:
 
     def as_message(self) -> dict[str, Any]:
         """Plain values of this process, to send to the master; empty if nothing was observed."""
-        watch = self.watches.get("")
-        return watch.as_message() if watch else {}
+        health = self.processes.get("")
+        return health.as_message() if health else {}
 
-    def _of(self, process: str) -> Watch:
-        return self.watches.setdefault(process, Watch())
+    def _of(self, process: str) -> ProcessHealth:
+        return self.processes.setdefault(process, ProcessHealth())
 
     @property
     def cpu_ratio(self) -> float:
         """CPU of the busiest process, as a share of one core; nan if nothing was observed."""
-        return max((one.cpu / one.wall for one in self.watches.values() if one.wall > 0), default=math.nan)
+        return max((one.cpu / one.wall for one in self.processes.values() if one.wall > 0), default=math.nan)
 
     @property
     def core_wait_ratio(self) -> float:
         """Share of the time in which the event loop was ready and had no core, in the worst process; nan: unknown."""
-        shares = (one.core_wait / one.core_watched for one in self.watches.values() if one.core_watched > 0)
+        shares = (one.core_wait / one.core_watched for one in self.processes.values() if one.core_watched > 0)
         return max(shares, default=math.nan)
 
     @property
     def held_ratios(self) -> dict[str, float]:
         """Share of the time for which each stage held the event loop, in the process where it held it longest."""
         result: dict[str, float] = {}
-        for one in self.watches.values():
+        for one in self.processes.values():
             for stage, seconds in one.held.items():
                 result[stage] = max(result.get(stage, 0.0), min(1.0, seconds / one.wall))
         return result
@@ -201,39 +201,39 @@ class Health:
     @property
     def cores_used(self) -> float:
         """CPU time of all processes to wall time; nan if nothing was observed."""
-        shares = [one.cpu / one.wall for one in self.watches.values() if one.wall > 0]
+        shares = [one.cpu / one.wall for one in self.processes.values() if one.wall > 0]
         return sum(shares) if shares else math.nan
 
     @property
     def usage(self) -> TotalUsage:
         """Memory of all processes, and bytes per second."""
-        return add_up(one.usage for one in self.watches.values())
+        return add_up(one.usage for one in self.processes.values())
 
     @property
     def loop(self) -> Lag:
         """Lag of the event loop in the worst process."""
-        return find_worst([find_lag(one.loop, one.loop_late) for one in self.watches.values()])
+        return find_worst([find_lag(one.loop, one.loop_late) for one in self.processes.values()])
 
     @property
     def hub(self) -> Lag:
         """Lag of Locust's hub in the worst process."""
-        return find_worst([find_lag(one.hub, one.hub_late) for one in self.watches.values()])
+        return find_worst([find_lag(one.hub, one.hub_late) for one in self.processes.values()])
 
     @property
     def pace(self) -> Lag:
         """Delay of arrivals in the worst process."""
-        return find_worst([find_lag(one.pace, one.pace_late) for one in self.watches.values()])
+        return find_worst([find_lag(one.pace, one.pace_late) for one in self.processes.values()])
 
     @property
     def in_flight_mean(self) -> float:
         """Mean operations in flight over all processes and beats; nan without any beat."""
-        seen = [(one.in_flight_sum, one.hub.get_total_count()) for one in self.watches.values()]
+        seen = [(one.in_flight_sum, one.hub.get_total_count()) for one in self.processes.values()]
         return sum(total / beats for total, beats in seen if beats) if any(beats for _, beats in seen) else math.nan
 
     @property
     def in_flight_most(self) -> int:
         """The sum of the maxima of all processes: an upper bound of the operations in flight at any beat."""
-        return sum(one.in_flight_most for one in self.watches.values())
+        return sum(one.in_flight_most for one in self.processes.values())
 
     def watched_share(self, expected: Mapping[str, float]) -> float:
         """The share (0 to 1) of its time for which the least observed process was observed.
@@ -246,8 +246,8 @@ class Health:
         return [self._watched(name, seconds) for name, seconds in expected.items() if seconds > 0]
 
     def _watched(self, process: str, seconds: float) -> float:
-        watch = self.watches.get(process)
-        seen = watch.wall if watch is not None else 0.0
+        health = self.processes.get(process)
+        seen = health.wall if health is not None else 0.0
         return min(1.0, seen / seconds) if seconds >= SHORT_SECONDS else float(seen > 0)
 
     def gaps(self, expected: Mapping[str, float]) -> list[str]:

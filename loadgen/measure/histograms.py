@@ -214,7 +214,8 @@ def percentile(histogram: Histogram, percent: float) -> float:
 def mean(histogram: Histogram) -> float:
     """Mean in seconds, as `get_mean_value` of hdrh, in a hundredth of its time; nan if empty."""
     lowest, widths, counts = _occupied(histogram)
-    return float((lowest + widths // 2) @ counts) / int(counts.sum()) / MICROSECONDS if len(counts) else math.nan
+    total = (lowest + widths // 2) @ counts.astype(np.float64)  # exact to 2^53, and no overflow beyond
+    return float(total) / int(counts.sum()) / MICROSECONDS if len(counts) else math.nan
 
 
 def count_above(histogram: Histogram, seconds: float) -> int:

@@ -16,7 +16,7 @@ from loadgen.measure.sample import Outcome, Sample
 from loadgen.measure.window import Window
 
 
-class Counted(Protocol):
+class RunCounts(Protocol):
     """What was counted in a run so far, by this process or merged from the agents' reports."""
 
     @property

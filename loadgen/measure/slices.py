@@ -74,9 +74,11 @@ class SliceStats:
 
     @classmethod
     def from_text(cls, seconds: float, operations: int, times: str, good: int = 0) -> Self:
-        """A slice whose buckets were written by `times_as_text`."""
+        """A slice whose buckets were written by `times_as_text`; equal ones add up."""
         numbers = list(map(int, times.replace(":", " ").split()))
-        return cls(seconds, operations, SparseHistogram(dict(zip(numbers[::2], numbers[1::2], strict=True))), good)
+        counted = SparseHistogram()
+        counted.add_counts(numbers[::2], numbers[1::2])
+        return cls(seconds, operations, counted, good)
 
 
 def add_times(pieces: Sequence[SliceStats], places: Floats, seconds: Floats, answered: bool) -> None:

@@ -169,8 +169,8 @@ class Window:
             self._settle_before(operation, len(pieces))
         for stats in self._operation_stats.values():
             stats.settle()
-        for watch in self.health.watches.values():
-            watch.settle()
+        for health in self.health.processes.values():
+            health.settle()
 
     def find_settled(self) -> set[tuple[str, int]]:
         """Operation and number of the slices to which nothing was added since they were packed."""
@@ -269,8 +269,8 @@ class Window:
         for operation, course in part.courses.items():
             self._courses.setdefault(operation, Course(course.seconds)).merge(course)
         merge_courses(self.outcome_courses, part.outcome_courses)
-        if watch := part.health.watches.get(""):
-            self.health.watches[agent] = watch
+        if health := part.health.processes.get(""):
+            self.health.processes[agent] = health
         self.flow.add(part.flow)
         self.errors.merge(part.errors.as_message())
         self.recalls.merge(part.recalls)
@@ -278,8 +278,8 @@ class Window:
 
     def state(self) -> tuple[object, ...]:
         """Changes whenever something is counted, so that a report can tell whether the window has changed."""
-        beats = [watch.hub.get_total_count() for watch in self.health.watches.values()]
-        paced = [watch.pace.get_total_count() for watch in self.health.watches.values()]
+        beats = [health.hub.get_total_count() for health in self.health.processes.values()]
+        paced = [health.pace.get_total_count() for health in self.health.processes.values()]
         operations = sum(stats.operations for stats in self.operation_stats.values())
         flow = (self.flow.offered, self.flow.dropped, self.flow.unfinished)
         counts = (operations, self.errors.total, self.recalls.checks)

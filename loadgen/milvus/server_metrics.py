@@ -48,7 +48,7 @@ logger = logging.getLogger("loadgen")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class MetricsSnapshot:
     """All counts at one moment, summed over the addresses."""
 
     at: float
@@ -60,7 +60,7 @@ class ServerMetrics:
 
     def __init__(self, urls: Sequence[str]) -> None:
         self._urls = tuple(urls)
-        self._last: Look | None = None
+        self._last: MetricsSnapshot | None = None
         self._warned = False
 
     def check(self) -> None:
@@ -83,7 +83,7 @@ class ServerMetrics:
         before, self._last = self._last, self._look()
         return compare(before, self._last) if before is not None and self._last is not None else None
 
-    def _look(self) -> Look | None:
+    def _look(self) -> MetricsSnapshot | None:
         if not self._urls:
             return None
         counts: dict[str, float] = {}
@@ -96,7 +96,7 @@ class ServerMetrics:
                 logger.warning("The server's metrics cannot be read (%s); its own view is missing", error)
                 self._warned = True
             return None
-        return Look(perf_counter(), counts)
+        return MetricsSnapshot(perf_counter(), counts)
 
     def _map(self, work: Callable[[str], str]) -> list[str]:
         with ThreadPoolExecutor(max_workers=max(1, len(self._urls))) as pool:
@@ -123,7 +123,7 @@ def count(text: str) -> Iterator[tuple[str, float]]:
                 yield sample.name, sample.value
 
 
-def compare(before: Look, after: Look) -> ServerView:
+def compare(before: MetricsSnapshot, after: MetricsSnapshot) -> ServerView:
     """What happened between two looks. Of a server that was restarted in between the times are unknown."""
     seconds = after.at - before.at
     change = {key: value - before.counts.get(key, 0.0) for key, value in after.counts.items()}

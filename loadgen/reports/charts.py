@@ -8,11 +8,11 @@ from matplotlib.ticker import FixedLocator
 
 from loadgen.measure.histograms import MICROSECONDS
 from loadgen.reports.drawing import Chart, ChartFigure, add_legend, legend_height
-from loadgen.reports.load_axis import MILLISECONDS, Drawing, Looks, Panel, draw_panels, looks_of, plain_ticks
+from loadgen.reports.load_axis import MILLISECONDS, Drawing, Panel, PlotStyles, draw_panels, plain_ticks, plot_styles_of
 from loadgen.reports.ratios import ratio_chart
 from loadgen.reports.stages import StageRow, stage_figure, stage_rows, stage_table
 from loadgen.reports.style import PLAIN
-from loadgen.reports.summary import PERCENTS, Row, Summary, label
+from loadgen.reports.summary import PERCENTS, Summary, SummaryRow, label
 from loadgen.reports.tables import level_table, milliseconds
 from loadgen.reports.token_times import token_charts
 from loadgen.reports.truncation import LEVELS_DRAWN, choose, say_chosen
@@ -32,7 +32,7 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
     drawn = set(choose(levels, LEVELS_DRAWN))
     rows = [row for row in every if row.series.level in drawn]
     load = "arrivals per second" if summary.is_open else "users"
-    drawing = Drawing(rows, looks_of(summary, rows), load, say_chosen(len(drawn), len(levels), "loads"))
+    drawing = Drawing(rows, plot_styles_of(summary, rows), load, say_chosen(len(drawn), len(levels), "loads"))
     charts = _main_charts(summary, operation, key, drawing)
     if stages := stage_rows(summary, operation):
         charts.append(_stage_chart(stages, operation, key))
@@ -45,13 +45,14 @@ def operation_charts(summary: Summary, operation: str, key: str) -> list[Chart]:
 
 def _main_charts(summary: Summary, operation: str, key: str, drawing: Drawing) -> list[Chart]:
     """Throughput, p99 and percentiles."""
-    looks, load, left_out = drawing.looks, drawing.load, drawing.left_out
+    plot_styles, load, left_out = drawing.plot_styles, drawing.load, drawing.left_out
     levels = {row.series.level for row in summary.rows_of(operation)}
     return [
         Chart(
             f"{key}-throughput",
             f"{operation}: operations per second against {load}",
-            f"Higher is better. Bars are 95 % intervals. {BOTH if set(looks) == set(PLAIN) else SEVERAL}{left_out}",
+            "Higher is better. Bars are 95 % intervals. "
+            f"{BOTH if set(plot_styles) == set(PLAIN) else SEVERAL}{left_out}",
             draw_panels(drawing, [Panel(_throughput, "operations/s")]),
             level_table(summary, operation),
         ),
@@ -67,7 +68,7 @@ def _main_charts(summary: Summary, operation: str, key: str, drawing: Drawing) -
             f"{operation}: response time by percentile",
             "Times of the slowest operations: each step to the right is ten times rarer. Lower is better; both axes "
             f"are logarithmic.{say_chosen(PANELS, len(levels), 'loads')}",
-            _percentiles(list(drawing.rows), looks),
+            _percentiles(list(drawing.rows), plot_styles),
             None,
         ),
     ]
@@ -83,33 +84,35 @@ def _stage_chart(stages: Sequence[StageRow], operation: str, key: str) -> Chart:
     return Chart(f"{key}-stages", title, text, figure, stage_table(operation, stages))
 
 
-def _throughput(row: Row) -> tuple[float | None, Interval | None]:
+def _throughput(row: SummaryRow) -> tuple[float | None, Interval | None]:
     return row.throughput or None, row.estimates.throughput if row.estimates else None
 
 
-def _p99(row: Row) -> tuple[float | None, Interval | None]:
+def _p99(row: SummaryRow) -> tuple[float | None, Interval | None]:
     seconds, result = row.percentile(99), row.estimates.p99 if row.estimates else None
     scaled = Interval(*(MILLISECONDS * part for part in (result.estimate, result.low, result.high))) if result else None
     return None if seconds is None else MILLISECONDS * seconds, scaled
 
 
-def _percentiles(rows: Sequence[Row], looks: Looks) -> ChartFigure:
+def _percentiles(rows: Sequence[SummaryRow], plot_styles: PlotStyles) -> ChartFigure:
     """A panel for each level: response time over the share of slower operations."""
     levels = choose(sorted({row.series.level for row in rows}), PANELS)
     columns = min(COLUMNS, len(levels))
     lines = math.ceil(len(levels) / columns)
-    height = 0.6 + 2.6 * lines + legend_height(list(map(label, looks)))
+    height = 0.6 + 2.6 * lines + legend_height(list(map(label, plot_styles)))
     figure = ChartFigure(height)
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for panel in panels[len(levels) :]:
         panel.set_visible(False)
     for panel, level in zip(panels, levels, strict=False):
         own = {row.series.variant: row for row in rows if row.series.level == level}
-        for name, (place, look) in looks.items():
+        for name, (place, style) in plot_styles.items():
             if name in own:
-                marked = {"marker": look.marker, "markevery": (0.03 * place, 0.25)} if len(looks) > len(PLAIN) else {}
-                style: dict[str, Any] = {"color": look.colour, "linestyle": look.line, "linewidth": 1.8} | marked
-                panel.plot(*_curve(own[name]), label=label(name), **style)
+                marked = (
+                    {"marker": style.marker, "markevery": (0.03 * place, 0.25)} if len(plot_styles) > len(PLAIN) else {}
+                )
+                drawn: dict[str, Any] = {"color": style.colour, "linestyle": style.line, "linewidth": 1.8} | marked
+                panel.plot(*_curve(own[name]), label=label(name), **drawn)
                 _explain_percentiles(panel, own[name])
         panel.set_title(str(level))
         panel.set_yscale("log")
@@ -123,7 +126,7 @@ def _percentiles(rows: Sequence[Row], looks: Looks) -> ChartFigure:
     return figure
 
 
-def _explain_percentiles(panel: Any, row: Row) -> None:
+def _explain_percentiles(panel: Any, row: SummaryRow) -> None:
     """The percentiles of the table, as far as the curve goes."""
     count = row.times.get_total_count()
     for percent in PERCENTS:
@@ -133,7 +136,7 @@ def _explain_percentiles(panel: Any, row: Row) -> None:
             panel.figure.explain(panel, -math.log10(share), MILLISECONDS * seconds, text)
 
 
-def _curve(row: Row) -> tuple[list[float], list[float]]:
+def _curve(row: SummaryRow) -> tuple[list[float], list[float]]:
     """x: -log10 of the share of slower operations; y: ms. Up to the slowest operation."""
     count = row.times.get_total_count()
     if not count:

@@ -12,7 +12,7 @@ from loadgen.reports.markdown import escape, table_lines
 from loadgen.reports.tables import Table, make_table, milliseconds
 from loadgen.results.changes import Change, find_changes
 from loadgen.results.record import RunRecord
-from loadgen.results.regressions import Finding, Word, find_regressions
+from loadgen.results.regressions import RegressionFinding, RegressionVerdict, find_regressions
 from loadgen.results.verdict.phrases import NONE, SENTENCES, first_of, show_estimate, show_rate
 from loadgen.text.listing import count_of
 from loadgen.text.plain_text import escape_json, new_console, one_line
@@ -30,16 +30,16 @@ class Difference:
     new: RunRecord
     tolerance: float
     changes: tuple[Change, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[RegressionFinding, ...]
 
-    def having(self, word: Word) -> list[Finding]:
+    def having(self, verdict: RegressionVerdict) -> list[RegressionFinding]:
         """The findings with this verdict."""
-        return [finding for finding in self.findings if finding.word is word]
+        return [finding for finding in self.findings if finding.verdict is verdict]
 
     @property
     def is_judged(self) -> bool:
         """True if at least one performance figure is comparable."""
-        return any(finding.ratio and finding.word is not Word.INVALID for finding in self.findings)
+        return any(finding.ratio and finding.verdict is not RegressionVerdict.INVALID for finding in self.findings)
 
 
 def find_difference(old: RunRecord, new: RunRecord, tolerance: float) -> Difference:
@@ -51,8 +51,8 @@ def find_difference(old: RunRecord, new: RunRecord, tolerance: float) -> Differe
 def verdict_lines(difference: Difference) -> list[str]:
     """The verdict in words, most important first."""
     share = f"{100 * difference.tolerance:g} %"
-    worse, better = difference.having(Word.REGRESSION), difference.having(Word.IMPROVEMENT)
-    invalid = difference.having(Word.INVALID)
+    worse, better = difference.having(RegressionVerdict.REGRESSION), difference.having(RegressionVerdict.IMPROVEMENT)
+    invalid = difference.having(RegressionVerdict.INVALID)
     if not difference.is_judged:
         lines = ["No verdict: no performance figure is comparable."]
     elif worse:
@@ -68,32 +68,36 @@ def verdict_lines(difference: Difference) -> list[str]:
 
 def _undetected(difference: Difference) -> list[str]:
     """The smallest change that this comparison could detect."""
-    ends = [f.ratio.high / f.ratio.estimate for f in difference.findings if f.ratio and f.word is not Word.INVALID]
+    ends = [
+        f.ratio.high / f.ratio.estimate
+        for f in difference.findings
+        if f.ratio and f.verdict is not RegressionVerdict.INVALID
+    ]
     if not ends:
         return []
     text = f"A change smaller than {100 * (max(ends) - 1):.0f} % may be undetected in the least certain figure"
     return [f"{text}; more --rounds detect smaller changes."]
 
 
-def _say_some(findings: Sequence[Finding]) -> str:
+def _say_some(findings: Sequence[RegressionFinding]) -> str:
     """The first findings, and the number omitted: the table has more."""
     reported = [_say(finding) for finding in findings[:SENTENCES]]
     return "; ".join(reported + ([f"and {len(findings) - SENTENCES:,} more"] if len(findings) > SENTENCES else []))
 
 
-def _say(finding: Finding) -> str:
+def _say(finding: RegressionFinding) -> str:
     where = f"{_place(finding)} {finding.figure}"
     if finding.ratio is None:
         return f"{where} {_value(finding, finding.old)} -> {_value(finding, finding.new)}"
     return f"{where} {show_estimate(finding.ratio)}"
 
 
-def _place(finding: Finding) -> str:
+def _place(finding: RegressionFinding) -> str:
     series = finding.series
     return f"{series.operation} {series.variant} at {series.level}"
 
 
-def _value(finding: Finding, value: float | None) -> str:
+def _value(finding: RegressionFinding, value: float | None) -> str:
     if value is None:
         return NONE
     if finding.figure in ("p50", "p99"):
@@ -109,10 +113,10 @@ def figure_table(difference: Difference) -> Table:
     return make_table("NEW to OLD; simultaneous 95 % intervals", head, difference.findings, _figure_row, 4)
 
 
-def _figure_row(f: Finding) -> tuple[str, ...]:
+def _figure_row(f: RegressionFinding) -> tuple[str, ...]:
     return (
         f.series.operation, f.series.variant, str(f.series.level), f.figure, _value(f, f.old), _value(f, f.new),
-        show_estimate(f.ratio), f.word.value,
+        show_estimate(f.ratio), f.verdict.value,
     )  # fmt: skip
 
 
@@ -164,7 +168,7 @@ def to_json(difference: Difference) -> str:
         "old": difference.old.run_id,
         "new": difference.new.run_id,
         "tolerance": difference.tolerance,
-        "regressions": len(difference.having(Word.REGRESSION)),
+        "regressions": len(difference.having(RegressionVerdict.REGRESSION)),
         "verdict": verdict_lines(difference),
         "changes": [asdict(change) for change in difference.changes],
         "findings": [_finding(finding, clients) for finding in difference.findings],
@@ -172,7 +176,7 @@ def to_json(difference: Difference) -> str:
     return escape_json(json.dumps(values, indent=1, ensure_ascii=False)) + "\n"
 
 
-def _finding(finding: Finding, clients: Mapping[str, str]) -> dict[str, Any]:
+def _finding(finding: RegressionFinding, clients: Mapping[str, str]) -> dict[str, Any]:
     """Plain values; `clients` are the client layers of NEW's variants."""
     level = finding.series.level
     return {
@@ -186,6 +190,6 @@ def _finding(finding: Finding, clients: Mapping[str, str]) -> dict[str, Any]:
         "old": finding.old,
         "new": finding.new,
         "ratio": asdict(finding.ratio) if finding.ratio else None,
-        "verdict": finding.word.value,
+        "verdict": finding.verdict.value,
         "reason": finding.reason,
     }

@@ -11,7 +11,7 @@ from loadgen.reports.console_faults import print_faults
 from loadgen.reports.console_scaling import print_scaling
 from loadgen.reports.console_stages import print_stages
 from loadgen.reports.cost import COST_HEAD, COST_TITLE, cost_cells
-from loadgen.results.comparison import Comparison
+from loadgen.results.comparison import ComparisonResult
 from loadgen.results.figures import per_second
 from loadgen.results.levels import LevelResult
 from loadgen.results.phase_result import PhaseResult
@@ -19,7 +19,7 @@ from loadgen.results.record import PhaseRecord
 from loadgen.results.requirements import CHECKED
 from loadgen.results.series import Series, percentile
 from loadgen.results.verdict.phrases import name_pairs, show_estimate, show_rate, show_seconds
-from loadgen.text.fitting import LONGEST_NAME, Column, Part, print_fitting
+from loadgen.text.fitting import LONGEST_NAME, Column, ColumnRole, print_fitting
 from loadgen.text.plain_text import new_console, one_line
 
 T = TypeVar("T")
@@ -124,7 +124,7 @@ def _print_errors(out: Console, results: Sequence[PhaseResult]) -> None:
         for part in result.record.task_errors
     ]
     title = "Exceptions in tasks"
-    print_fitting(out, (title, title), (Column("phase", Part.KEY), *words, Column("times")), [rows])
+    print_fitting(out, (title, title), (Column("phase", ColumnRole.KEY), *words, Column("times")), [rows])
 
 
 def _ends_of(items: Sequence[T]) -> Sequence[T]:
@@ -159,8 +159,8 @@ def _print_items(out: Console, levels: Sequence[LevelResult]) -> None:
                 + [show_rate(per_second(series.items[name], series.seconds)) for name in names]
                 for series in every
             ]
-            load = Column("arrive" if own[0].level.is_open else "users", Part.KEY)
-            words = (Column(word, Part.KEY, is_word=True) for word in ("operation", "variant"))
+            load = Column("arrive" if own[0].level.is_open else "users", ColumnRole.KEY)
+            words = (Column(word, ColumnRole.KEY, is_word=True) for word in ("operation", "variant"))
             title = f"What {operation} processed, all rounds together"
             print_fitting(out, (title, title), (load, *words, *(Column(f"{name}/s") for name in names)), [rows])
 
@@ -171,22 +171,23 @@ def _print_levels(out: Console, levels: Sequence[LevelResult], about: str) -> No
     checked = tuple(name for name in CHECKED if any(getattr(series, name) is not None for series in every))
     seen = Seen(checked, any(level.is_judged for level in levels))
     recall = tuple(Column(name.upper() if name == "mrr" else name) for name in checked)
-    keys = (Column("operation", Part.KEY, short="op", is_word=True), Column("variant", Part.KEY, is_word=True))
+    operation = Column("operation", ColumnRole.KEY, short="op", is_word=True)
+    keys = (operation, Column("variant", ColumnRole.KEY, is_word=True))
     good = (Column("good/s"),) if seen.goodput else ()
-    verdict = Column("verdict", Part.RESULT, is_word=True)
+    verdict = Column("verdict", ColumnRole.RESULT, is_word=True)
     results: tuple[Column, ...]
     if levels[0].level.is_open:
         title = "Variants, arrivals on a schedule"
         figures = (Column("done/s"), *good, *TIMES, Column("failed", short="fail"), Column("empty"), *recall)
         figures = (*figures, Column("dropped", short="drop"))
-        results = (Column("p50 ratio", Part.RESULT), Column("p99 ratio (95 %)", Part.RESULT), verdict)
-        columns = (Column("arrive", Part.KEY, short="rate"), *keys, *figures)
+        results = (Column("p50 ratio", ColumnRole.RESULT), Column("p99 ratio (95 %)", ColumnRole.RESULT), verdict)
+        columns = (Column("arrive", ColumnRole.KEY, short="rate"), *keys, *figures)
     else:
         title = "Variants, level by level"
         figures = (Column("operations/s", short="op/s"), *good, *TIMES)
         figures = (*figures, Column("failures", short="failed"), Column("empty"))
-        results = (Column("ratio (95 %)", Part.RESULT), verdict)
-        columns = (Column("users", Part.KEY), *keys, *figures, *recall)
+        results = (Column("ratio (95 %)", ColumnRole.RESULT), verdict)
+        columns = (Column("users", ColumnRole.KEY), *keys, *figures, *recall)
     shown = (*columns, *results) if about else columns
     print_fitting(out, (title, about), shown, [_rows_of(level, seen, bool(about)) for level in levels])
 
@@ -200,7 +201,7 @@ def _print_costs(out: Console, levels: Sequence[LevelResult]) -> None:
         if series is not None and series.cost.cpu_seconds is not None
     ]
     if rows:
-        keys = (Column("load", Part.KEY), Column("variant", Part.KEY, is_word=True))
+        keys = (Column("load", ColumnRole.KEY), Column("variant", ColumnRole.KEY, is_word=True))
         print_fitting(out, (COST_TITLE, COST_TITLE), (*keys, *map(Column, COST_HEAD[1:])), [rows])
 
 
@@ -216,7 +217,7 @@ def _rows_of(level: LevelResult, seen: Seen, is_compared: bool) -> list[list[str
     return rows
 
 
-def _say_times(level: LevelResult, comparison: Comparison) -> str:
+def _say_times(level: LevelResult, comparison: ComparisonResult) -> str:
     """The two times that each ratio divides."""
     reported = []
     for figure, ratio in (("p50", comparison.p50), ("p99", comparison.p99)):
@@ -241,7 +242,7 @@ def _figures(level: LevelResult, series: Series, seen: Seen) -> list[str]:
     return figures + ["-" if value is None else f"{value:.3f}" for value in known]
 
 
-def _compared(level: LevelResult, comparison: Comparison | None) -> list[str]:
+def _compared(level: LevelResult, comparison: ComparisonResult | None) -> list[str]:
     """The ratios, the interval of the deciding one, and the winner."""
     if comparison is None:
         return [""] * (3 if level.level.is_open else 2)
@@ -262,8 +263,8 @@ def _print_bursts(out: Console, bursts: Sequence[PhaseResult], most_empty: float
     names = {"sync": "one after another", "threads": "threads", "async": "async gather"}
     styles = [style for style in names if any(burst.phase.style == style for burst in bursts)]
     seconds = [Column(names[style]) for style in styles]
-    keys = (Column("operation", Part.KEY, is_word=True), Column("operations", Part.KEY, short="number"))
-    ends = (Column("thr. / gather", Part.RESULT), Column("failures", Part.RESULT), Column("empty", Part.RESULT))
+    keys = (Column("operation", ColumnRole.KEY, is_word=True), Column("operations", ColumnRole.KEY, short="number"))
+    ends = tuple(Column(name, ColumnRole.RESULT) for name in ("thr. / gather", "failures", "empty"))
     cells = {(b.phase.operation, b.phase.operations, b.phase.style): b.record for b in bursts}
     rows = []
     for operation, number in dict.fromkeys((b.phase.operation, b.phase.operations) for b in bursts):

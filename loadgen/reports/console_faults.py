@@ -6,7 +6,7 @@ from rich.console import Console
 
 from loadgen.results.figures import load_level
 from loadgen.results.phase_result import PhaseResult
-from loadgen.text.fitting import Column, Part, print_fitting
+from loadgen.text.fitting import Column, ColumnRole, print_fitting
 
 TITLE = "Faults: seconds to the first success, and to 95 % of the throughput before"
 
@@ -23,7 +23,7 @@ def print_faults(out: Console, results: Sequence[PhaseResult]) -> None:
             head = [str(result.number), load_level(phase.concurrency, phase.rate).short, phase.variant, one.text]
             rows.append([*head, *("-" if time is None else f"{time:.1f}" for time in times), failures])
     if rows:
-        keys = (Column("phase", Part.KEY), Column("load", Part.KEY))
-        words = (Column("variant", Part.KEY, is_word=True), Column("fault", Part.KEY, is_word=True))
+        keys = (Column("phase", ColumnRole.KEY), Column("load", ColumnRole.KEY))
+        words = (Column("variant", ColumnRole.KEY, is_word=True), Column("fault", ColumnRole.KEY, is_word=True))
         figures = (Column("first success"), Column("recovery"), Column("failures", is_word=True))
         print_fitting(out, (TITLE, TITLE), (*keys, *words, *figures), [rows])

@@ -7,7 +7,7 @@ from loadgen.reports.rate_values import show_value
 from loadgen.results.record import RateSearchRecord
 from loadgen.results.verdict.phrases import NONE, show_rate
 from loadgen.results.verdict.rates import show_arrivals, show_interval
-from loadgen.text.fitting import Column, Part, print_fitting
+from loadgen.text.fitting import Column, ColumnRole, print_fitting
 from loadgen.text.plain_text import new_console
 
 KEY = (
@@ -20,16 +20,16 @@ REASON = "failed just above"
 def print_rate_search(search: RateSearchRecord, file: TextIO) -> None:
     """The result of each variant, then the steps by rate."""
     out = new_console(file, None if file.isatty() else WIDTH_WITHOUT_TERMINAL)
-    variant = Column("variant", Part.KEY, is_word=True)
+    variant = Column("variant", ColumnRole.KEY, is_word=True)
     result = [
         [one.variant, one.outcome, show_arrivals(one.rate), show_interval(one), one.reason or NONE]
         for one in search.findings
     ]
     columns = (variant, Column("result", is_word=True), Column("highest rate"), Column("95 %"))
     title = "The highest rate that meets " + ", ".join(one.text for one in search.conditions)
-    print_fitting(out, (title, REASON), (*columns, Column(REASON, Part.RESULT, is_word=True)), [result])
+    print_fitting(out, (title, REASON), (*columns, Column(REASON, ColumnRole.RESULT, is_word=True)), [result])
     names = list(dict.fromkeys(one.variant for one in search.steps))
-    rate = Column("rate", Part.KEY)
+    rate = Column("rate", ColumnRole.KEY)
     figures = [Column(one.text) for one in search.conditions]
     groups = [_step_rows(search, name) for name in names]
     if groups:

@@ -8,7 +8,7 @@ from loadgen.results.phase_result import PhaseResult
 from loadgen.results.record import ScalingPoint
 from loadgen.results.scaling import find_scaling, say_law
 from loadgen.results.verdict.phrases import NONE
-from loadgen.text.fitting import Column, Part, print_fitting
+from loadgen.text.fitting import Column, ColumnRole, print_fitting
 from loadgen.text.plain_text import one_line
 
 SCALING_TITLE = "Scale-out, with the same load for each worker"
@@ -32,7 +32,7 @@ def print_scaling(out: Console, results: Sequence[PhaseResult]) -> None:
     rows = [[one.operation, one.variant, *scaling_cells(point)] for one in scaling for point in one.points]
     if not rows:
         return
-    keys = (Column("operation", Part.KEY, is_word=True), Column("variant", Part.KEY, is_word=True))
+    keys = (Column("operation", ColumnRole.KEY, is_word=True), Column("variant", ColumnRole.KEY, is_word=True))
     workers, *figures = map(Column, SCALING_HEAD)
     print_fitting(out, (SCALING_TITLE, SCALING_TITLE), (*keys, workers, *figures), [rows])
     for one in scaling:

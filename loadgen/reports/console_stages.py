@@ -8,7 +8,7 @@ from rich.console import Console
 from loadgen.reports.stage_order import in_order
 from loadgen.results.levels import LevelResult
 from loadgen.results.series import percentile
-from loadgen.text.fitting import Column, Part, print_fitting
+from loadgen.text.fitting import Column, ColumnRole, print_fitting
 
 PERCENTS = (50.0, 99.0)
 
@@ -26,8 +26,8 @@ def print_stages(out: Console, levels: Sequence[LevelResult]) -> None:
             [series.level.short, operation, series.variant, *(_show(times.get(stage)) for stage in stages)]
             for series, times in known
         ]
-        load = Column("arrive" if own[0].level.is_open else "users", Part.KEY)
-        words = (Column(word, Part.KEY, is_word=True) for word in ("operation", "variant"))
+        load = Column("arrive" if own[0].level.is_open else "users", ColumnRole.KEY)
+        words = (Column(word, ColumnRole.KEY, is_word=True) for word in ("operation", "variant"))
         title = f"Stages of {operation}: p50 / p99 ms"
         print_fitting(out, (title, title), (load, *words, *map(Column, stages)), [rows])
 

@@ -6,7 +6,7 @@ from typing import TextIO
 from loadgen.reports.console import WIDTH_WITHOUT_TERMINAL
 from loadgen.results.record import SweepPoint, SweepRecord
 from loadgen.results.verdict.phrases import NONE
-from loadgen.text.fitting import Column, Part, print_fitting
+from loadgen.text.fitting import Column, ColumnRole, print_fitting
 from loadgen.text.plain_text import new_console
 
 SWEEP_TITLE = "Throughput by recall"
@@ -33,8 +33,8 @@ def print_sweeps(sweeps: Sequence[SweepRecord], file: TextIO) -> None:
     ]
     if not rows:
         return
-    keys = (Column("operation", Part.KEY, is_word=True), Column("users", Part.KEY))
-    variant = Column("variant", Part.KEY, is_word=True)
+    keys = (Column("operation", ColumnRole.KEY, is_word=True), Column("users", ColumnRole.KEY))
+    variant = Column("variant", ColumnRole.KEY, is_word=True)
     figures = map(Column, (sweeps[0].parameter, *SWEEP_HEAD))
     out = new_console(file, None if file.isatty() else WIDTH_WITHOUT_TERMINAL)
     print_fitting(out, (SWEEP_TITLE, SWEEP_TITLE), (*keys, variant, *figures), [rows])

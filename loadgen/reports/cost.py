@@ -26,7 +26,7 @@ def cost_cells(cost: Cost) -> tuple[str, ...]:
 def cost_table(summary: Summary) -> Table:
     """A row per variant and level, of all its operations together; empty for a record without these figures."""
     every = {(row.series.level, row.series.variant): row.series for row in summary.rows}
-    order = {name: place for place, name in enumerate(summary.looks)}
+    order = {name: place for place, name in enumerate(summary.plot_styles)}
     known = [(key, one.cost) for key, one in every.items() if one.cost.cpu_seconds is not None]
     known.sort(key=lambda item: (item[0][0], order.get(item[0][1], len(order))))
 

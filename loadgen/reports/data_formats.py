@@ -9,7 +9,7 @@ from typing import Any
 
 from loadgen.measure.histograms import mean
 from loadgen.measure.sample import Outcome
-from loadgen.reports.summary import PERCENTS, Row, Summary
+from loadgen.reports.summary import PERCENTS, Summary, SummaryRow
 from loadgen.results.estimates import Interval
 from loadgen.results.figures import per_second
 from loadgen.results.record import RunRecord
@@ -48,7 +48,7 @@ def _traces(record: RunRecord) -> Iterator[Values]:
             yield {"phase": number, "variant": phase.variant, **one.model_dump(mode="json")}
 
 
-def _series(summary: Summary, row: Row) -> Values:
+def _series(summary: Summary, row: SummaryRow) -> Values:
     series, result = row.series, row.estimates
     known = summary.variants.get(series.variant)
     level = series.level
@@ -81,7 +81,7 @@ def _series(summary: Summary, row: Row) -> Values:
     }
 
 
-def _stages(row: Row) -> Values:
+def _stages(row: SummaryRow) -> Values:
     """Mean and quantiles of each stage that was reported."""
     return {
         stage: {"count": times.get_total_count(), "mean": mean(times)}
@@ -90,7 +90,7 @@ def _stages(row: Row) -> Values:
     }
 
 
-def _items(row: Row) -> Values:
+def _items(row: SummaryRow) -> Values:
     """Number and number per second of all items that were reported."""
     series = row.series
     return {

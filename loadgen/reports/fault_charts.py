@@ -35,10 +35,10 @@ def fault_charts(summary: Summary, prefix: str = "faults") -> list[Chart]:
 
 
 def _draw(summary: Summary, variants: dict[str, list[FaultsRecord]], length: float) -> ChartFigure:
-    names = [label(name) for name in summary.looks if name in variants]
+    names = [label(name) for name in summary.plot_styles if name in variants]
     figure = ChartFigure(HEIGHT + legend_height(names))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-    for name, look in summary.looks.items():
+    for name, style in summary.plot_styles.items():
         phases = variants.get(name, [])
         if not phases:
             continue
@@ -50,7 +50,7 @@ def _draw(summary: Summary, variants: dict[str, list[FaultsRecord]], length: flo
             edges = [min(place * seconds, max(length, seconds)) for place in range(len(means) + 1)]
             widths = [max(end - begin, LEAST * seconds) for begin, end in pairwise(edges)]
             rates = [mean / width for mean, width in zip(means, widths, strict=True)]
-            axes.stairs(rates, edges, baseline=None, color=look.colour, linestyle=look.line, label=label(name))
+            axes.stairs(rates, edges, baseline=None, color=style.colour, linestyle=style.line, label=label(name))
     first = next(iter(variants.values()))[0]
     for fault in first.faults:
         until = "" if fault.ended is None else f" to {fault.ended:,.1f}"

@@ -33,7 +33,7 @@ LONGEST = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class RenderedChart:
     """A chart whose figure is text."""
 
     title: str
@@ -51,18 +51,18 @@ class Drawn:
 class Charts:
     """All charts of one record."""
 
-    first: Drawn | None
+    first: RenderedChart | None
     """That of the first page; it is not in the other lists."""
-    rates: Drawn | None
-    operations: list[tuple[str, list[Drawn]]]
-    scaling: list[Drawn]
-    sweeps: list[Drawn]
-    timeline: Drawn | None
-    faults: list[Drawn]
+    rates: RenderedChart | None
+    operations: list[tuple[str, list[RenderedChart]]]
+    scaling: list[RenderedChart]
+    sweeps: list[RenderedChart]
+    timeline: RenderedChart | None
+    faults: list[RenderedChart]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunSection:
     """What the template shows of one record."""
 
     summary: Summary
@@ -109,10 +109,10 @@ def _visible(value: object) -> object:
     return one_line(value, LONGEST) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _run(summary: Summary, key: str) -> Run:
+def _run(summary: Summary, key: str) -> RunSection:
     record = summary.record
     charts = _draw_all(summary, key)
-    return Run(
+    return RunSection(
         summary,
         make_cover(summary),
         charts,
@@ -166,9 +166,9 @@ def _take_first(every: Charts) -> Charts:
     )
 
 
-def _draw(chart: Chart, prefix: str = "") -> Drawn:
+def _draw(chart: Chart, prefix: str = "") -> RenderedChart:
     title = one_line(chart.title)
     key = prefix + chart.key
     svg = draw_svg(chart.figure, key, title, chart.text)
     height = float(chart.figure.get_size_inches()[1])
-    return Drawn(title, chart.text, svg, chart.table, key, tuple(find_spots(chart.figure)), height)
+    return RenderedChart(title, chart.text, svg, chart.table, key, tuple(find_spots(chart.figure)), height)

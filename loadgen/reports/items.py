@@ -1,7 +1,7 @@
 """What the operations processed besides rows, such as tokens: per second, and for each answer."""
 
 from loadgen.measure.sample import count_answers
-from loadgen.reports.summary import Row, Summary
+from loadgen.reports.summary import Summary, SummaryRow
 from loadgen.reports.tables import Cells, Table, make_table, milliseconds
 from loadgen.results.figures import per_second
 from loadgen.results.verdict.phrases import NONE, show_rate
@@ -13,7 +13,7 @@ def item_table(summary: Summary, operation: str) -> Table:
     names = sorted({name for row in rows for name in row.series.items})
     has_tokens = any(row.time_per_output_token is not None for row in rows)
 
-    def make_row(row: Row) -> Cells:
+    def make_row(row: SummaryRow) -> Cells:
         items, answers = row.series.items, count_answers(row.series.outcomes)
         rates = [show_rate(per_second(items[name], row.series.seconds)) for name in names]
         each = [f"{items[name] / answers:,.1f}" if answers else NONE for name in names]

@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from loadgen.reports.drawing import HEIGHT, ChartFigure, add_legend, legend_height
-from loadgen.reports.style import Look
-from loadgen.reports.summary import Row, Summary, label
+from loadgen.reports.style import PlotStyle
+from loadgen.reports.summary import Summary, SummaryRow, label
 from loadgen.reports.truncation import choose
 from loadgen.results.estimates import Interval
 from loadgen.results.verdict.phrases import show_rate
@@ -23,18 +23,18 @@ COLUMNS, LOW = 3, 2.6
 """Panels side by side, and inches of height of a row of them."""
 ROOM = 1.06
 """Where a linear axis ends, as a factor of its highest value."""
-Looks = Mapping[str, tuple[int, Look]]
-"""For each variant drawn: its index among all variants, and its look."""
-Reading = Callable[[Row], tuple[float | None, Interval | None]]
+PlotStyles = Mapping[str, tuple[int, PlotStyle]]
+"""For each variant drawn: its index among all variants, and its style."""
+Reading = Callable[[SummaryRow], tuple[float | None, Interval | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """What the charts of one operation share."""
 
-    rows: Sequence[Row]
+    rows: Sequence[SummaryRow]
     """At the levels that are drawn."""
-    looks: Looks
+    plot_styles: PlotStyles
     load: str
     """Name of the load axis."""
     left_out: str
@@ -58,10 +58,10 @@ class Panel:
         return " ".join(one for one in (self.title, self.axis) if one)
 
 
-def looks_of(summary: Summary, rows: Sequence[Row]) -> Looks:
-    """The looks of the variants that have rows."""
+def plot_styles_of(summary: Summary, rows: Sequence[SummaryRow]) -> PlotStyles:
+    """The styles of the variants that have rows."""
     ran = {row.series.variant for row in rows}
-    return {name: (place, look) for place, (name, look) in enumerate(summary.looks.items()) if name in ran}
+    return {name: (place, style) for place, (name, style) in enumerate(summary.plot_styles.items()) if name in ran}
 
 
 def draw_panels(drawing: Drawing, panels: Sequence[Panel], *, is_shared: bool = False) -> ChartFigure:
@@ -69,7 +69,7 @@ def draw_panels(drawing: Drawing, panels: Sequence[Panel], *, is_shared: bool = 
     columns = min(COLUMNS, len(panels))
     lines = math.ceil(len(panels) / columns)
     height = HEIGHT if len(panels) == 1 else 0.4 + LOW * lines
-    room = legend_height(list(map(label, drawing.looks)))
+    room = legend_height(list(map(label, drawing.plot_styles)))
     figure = ChartFigure(height + room)
     every = figure.subplots(lines, columns, sharey=is_shared, squeeze=False).ravel()
     for axes in every[len(panels) :]:
@@ -89,8 +89,8 @@ def draw_panels(drawing: Drawing, panels: Sequence[Panel], *, is_shared: bool = 
 
 
 def _draw(axes: Any, drawing: Drawing, panel: Panel) -> None:
-    aside = max(place for place, _ in drawing.looks.values()) + 1
-    for name, (place, look) in drawing.looks.items():
+    aside = max(place for place, _ in drawing.plot_styles.values()) + 1
+    for name, (place, style) in drawing.plot_styles.items():
         points = [(row.series.level, *panel.read(row)) for row in drawing.rows if row.series.variant == name]
         known = [(level, value, interval) for level, value, interval in points if value is not None]
         if not known:
@@ -105,8 +105,8 @@ def _draw(axes: Any, drawing: Drawing, panel: Panel) -> None:
         for (level, value, interval), x in zip(known, levels, strict=True):
             axes.figure.explain(axes, x, value, f"{name}, {level}: {_say(value, interval)} {panel.unit}")
         axes.errorbar(
-            levels, values, yerr=bars if has_bars else None, label=label(name), color=look.colour,
-            linestyle=look.line, marker=look.marker, capsize=4, markersize=6, linewidth=1.8,
+            levels, values, yerr=bars if has_bars else None, label=label(name), color=style.colour,
+            linestyle=style.line, marker=style.marker, capsize=4, markersize=6, linewidth=1.8,
         )  # fmt: skip
     if panel.is_logarithmic:
         axes.set_yscale("log")

@@ -6,7 +6,7 @@ from typing import Any
 from loadgen.reports.drawing import HEIGHT, Chart, ChartFigure, add_legend, legend_height
 from loadgen.reports.load_axis import MILLISECONDS, TICKS, plain_ticks
 from loadgen.reports.rate_values import show_value
-from loadgen.reports.style import INK, Look
+from loadgen.reports.style import INK, PlotStyle
 from loadgen.reports.summary import Summary, label
 from loadgen.reports.tables import Cells, Table, make_table
 from loadgen.reports.truncation import choose
@@ -66,9 +66,9 @@ def _draw(summary: Summary, search: RateSearchRecord, places: Sequence[int]) -> 
     for axes, place in zip(every, places, strict=True):
         condition = search.conditions[place]
         for name in names:
-            _draw_steps(axes, search.of(name), place, (label(name), summary.looks[name]))
+            _draw_steps(axes, search.of(name), place, (label(name), summary.plot_styles[name]))
         for one in search.findings:
-            _mark_edge(axes, one, summary.looks[one.variant])
+            _mark_edge(axes, one, summary.plot_styles[one.variant])
         if condition.limit:
             axes.axhline(MILLISECONDS * condition.limit, color=INK, linewidth=1, linestyle=(0, (2, 2)))
         axes.set_title(condition.text)
@@ -80,8 +80,8 @@ def _draw(summary: Summary, search: RateSearchRecord, places: Sequence[int]) -> 
     return figure
 
 
-def _draw_steps(axes: Any, steps: Sequence[RateStepRecord], place: int, drawn_as: tuple[str, Look]) -> None:
-    name, look = drawn_as
+def _draw_steps(axes: Any, steps: Sequence[RateStepRecord], place: int, drawn_as: tuple[str, PlotStyle]) -> None:
+    name, style = drawn_as
     known = [(one.rate, MILLISECONDS * value, one.passes) for one in steps if (value := one.values[place]) is not None]
     if not known:
         return
@@ -89,21 +89,21 @@ def _draw_steps(axes: Any, steps: Sequence[RateStepRecord], place: int, drawn_as
         result = "passed" if passed else "failed"
         axes.figure.explain(axes, rate, value, f"{name}, {show_rate(rate)} arrivals/s: {value:,.2f} ms, {result}")
     rates, values = [rate for rate, _, _ in known], [value for _, value, _ in known]
-    axes.plot(rates, values, color=look.colour, linestyle=look.line, linewidth=1, alpha=0.5)
+    axes.plot(rates, values, color=style.colour, linestyle=style.line, linewidth=1, alpha=0.5)
     for passes in (True, False):
         own = [(rate, value) for rate, value, passed in known if passed is passes]
         if own:
-            face = look.colour if passes else "white"
-            style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markerfacecolor": face}
+            face = style.colour if passes else "white"
+            drawn: dict[str, Any] = {"color": style.colour, "marker": style.marker, "markerfacecolor": face}
             shown = {"label": name} if passes or all(not passed for _, _, passed in known) else {}
-            axes.plot(*zip(*own, strict=True), linestyle="", markersize=6, **style, **shown)
+            axes.plot(*zip(*own, strict=True), linestyle="", markersize=6, **drawn, **shown)
 
 
-def _mark_edge(axes: Any, rate_finding: RateFindingRecord, look: Look) -> None:
+def _mark_edge(axes: Any, rate_finding: RateFindingRecord, style: PlotStyle) -> None:
     if rate_finding.low is None or rate_finding.high is None or rate_finding.rate is None:
         return
-    axes.axvline(rate_finding.rate, color=look.colour, linewidth=1.4)
-    axes.axvspan(rate_finding.low, rate_finding.high, color=look.colour, alpha=0.15, linewidth=0)
+    axes.axvline(rate_finding.rate, color=style.colour, linewidth=1.4)
+    axes.axvspan(rate_finding.low, rate_finding.high, color=style.colour, alpha=0.15, linewidth=0)
 
 
 def _rate_axis(axes: Any, rates: Sequence[float]) -> None:

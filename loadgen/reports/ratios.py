@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from loadgen.reports.drawing import Chart, ChartFigure, add_legend, legend_height
-from loadgen.reports.style import FAINT, GREY, LOOKS, Look
+from loadgen.reports.style import FAINT, GREY, PLOT_STYLES, PlotStyle
 from loadgen.reports.summary import Summary, label
 from loadgen.reports.tables import ratio_table
 from loadgen.reports.truncation import RATIOS_DRAWN, choose, say_chosen
@@ -33,9 +33,9 @@ MARGIN = 1.2
 """Inches of height: of axis, labels and titles together."""
 ROW, ROW_OF_MANY = 0.42, 0.26
 """Inches of height: of one row, and of one of several at a level."""
-ALONE = Look("#000000", "#f5f5f5", "-", "D", "")
-"""Look of a single compared variant."""
-TINT = LOOKS[1].colour
+ALONE = PlotStyle("#000000", "#f5f5f5", "-", "D", "")
+"""Style of a single compared variant."""
+TINT = PLOT_STYLES[1].colour
 
 
 def ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
@@ -44,7 +44,9 @@ def ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
     pairs = list(dict.fromkeys(pair_of(one) for some in every.values() for one in some))
     levels = choose(list(every), max(2, RATIOS_DRAWN // len(pairs)))
     shown = {level: every[level] for level in levels}
-    looks = {pair: summary.looks.get(pair.variant, ALONE) for pair in pairs} if len(pairs) > 1 else {pairs[0]: ALONE}
+    plot_styles = (
+        {pair: summary.plot_styles.get(pair.variant, ALONE) for pair in pairs} if len(pairs) > 1 else {pairs[0]: ALONE}
+    )
     about = name_pairs(pairs)
     side = label(pairs[0].variant) if len(pairs) == 1 else "the variant"
     text = (
@@ -52,7 +54,7 @@ def ratio_chart(summary: Summary, operation: str, key: str) -> Chart:
         f"are invalid comparisons, for the reasons above.{say_chosen(len(levels), len(every), 'loads')}"
     )
     title = f"{operation}: {about}, with 95 % intervals"
-    return Chart(f"{key}-ratio", title, text, _draw(shown, looks), ratio_table(summary, operation))
+    return Chart(f"{key}-ratio", title, text, _draw(shown, plot_styles), ratio_table(summary, operation))
 
 
 def _by_level(compared: Sequence[Comparison]) -> dict[LoadLevel, list[Comparison]]:
@@ -62,17 +64,17 @@ def _by_level(compared: Sequence[Comparison]) -> dict[LoadLevel, list[Comparison
     return result
 
 
-def _draw(shown: dict[LoadLevel, list[Comparison]], looks: dict[Pair, Look]) -> ChartFigure:
+def _draw(shown: dict[LoadLevel, list[Comparison]], plot_styles: dict[Pair, PlotStyle]) -> ChartFigure:
     """Three panels; levels from bottom to top, variants within a level from top to bottom, a line between levels."""
     rows = [one for some in shown.values() for one in reversed(some)]
-    names = {pair: f"{label(pair.variant)} / {label(pair.baseline)}" for pair in looks}
+    names = {pair: f"{label(pair.variant)} / {label(pair.baseline)}" for pair in plot_styles}
     alone = len(names) == 1
     room = 0.0 if alone else legend_height(list(names.values()))
     figure = ChartFigure(MARGIN + room + (ROW if alone else ROW_OF_MANY) * len(rows))
     panels = figure.subplots(1, 3, sharey=True)
     for panel, (name, figure_name) in zip(panels, PANELS.items(), strict=True):
         for height, one in enumerate(rows):
-            _draw_ratio(panel, height, one, name, looks[pair_of(one)])
+            _draw_ratio(panel, height, one, name, plot_styles[pair_of(one)])
         _ratio_axis(panel, [getattr(one, name) for one in rows], upwards=name == "throughput_ratio")
         panel.set_title(f"{figure_name}, {next(iter(names.values()))}" if alone else figure_name)
     ends = [0]
@@ -86,23 +88,23 @@ def _draw(shown: dict[LoadLevel, list[Comparison]], looks: dict[Pair, Look]) -> 
             panel.grid(visible=False, axis="y")
             for end in ends[1:-1]:
                 panel.axhline(end - 0.5, color=FAINT, linewidth=0.8)
-        _name(figure, panels[0], names, looks)
+        _name(figure, panels[0], names, plot_styles)
     return figure
 
 
-def _name(figure: ChartFigure, panel: Any, names: dict[Pair, str], looks: dict[Pair, Look]) -> None:
+def _name(figure: ChartFigure, panel: Any, names: dict[Pair, str], plot_styles: dict[Pair, PlotStyle]) -> None:
     """A legend of the markers."""
-    for pair, look in looks.items():
-        panel.plot([], [], color=look.colour, marker=look.marker, linestyle="", label=names[pair])
+    for pair, style in plot_styles.items():
+        panel.plot([], [], color=style.colour, marker=style.marker, linestyle="", label=names[pair])
     add_legend(figure, panel)
 
 
-def _draw_ratio(panel: Any, height: int, one: Comparison, name: str, look: Look) -> None:
+def _draw_ratio(panel: Any, height: int, one: Comparison, name: str, style: PlotStyle) -> None:
     ratio, is_valid = getattr(one, name), one.verdict != "invalid"
     if ratio.estimate is None or ratio.low is None or ratio.high is None:
         return
     bars = [[max(ratio.estimate - ratio.low, 0)], [max(ratio.high - ratio.estimate, 0)]]
-    colour, marker = (look.colour, look.marker) if is_valid else (GREY if look is ALONE else look.colour, "x")
+    colour, marker = (style.colour, style.marker) if is_valid else (GREY if style is ALONE else style.colour, "x")
     about = f"{one.variant} / {one.baseline} at {load_level(one.concurrency, one.rate)}, {PANELS[name]}"
     said = "" if is_valid else ", invalid"
     panel.figure.explain(panel, ratio.estimate, height, f"{about}: {show_estimate(ratio)}{said}")

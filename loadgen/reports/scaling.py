@@ -51,20 +51,20 @@ def _draw(summary: Summary, own: Sequence[Scaling]) -> ChartFigure:
     axes = figure.subplots()
     numbers = sorted({point.workers for one in own for point in one.points})
     for one, name in zip(own, names, strict=True):
-        look = summary.looks[one.variant]
+        style = summary.plot_styles[one.variant]
         known = [(point.workers, point.throughput) for point in one.points if point.throughput is not None]
         first, rate = known[0]
         ideal = [rate / first * number for number in numbers]
         is_first = one is own[0]
         axes.plot(numbers, ideal, color=INK, linestyle=":", linewidth=1, alpha=0.5, label=IDEAL if is_first else None)
-        axes.plot(*zip(*known, strict=True), label=name, color=look.colour, linestyle=look.line, marker=look.marker)
+        axes.plot(*zip(*known, strict=True), label=name, color=style.colour, linestyle=style.line, marker=style.marker)
         for workers, done in known:
             figure.explain(
                 axes, workers, done, f"{one.variant}, {count_of(workers, 'worker')}: {show_rate(done)} operations/s"
             )
         if one.law is not None:
             line = np.linspace(numbers[0], numbers[-1], 50)
-            axes.plot(line, [predict(one.law, at) for at in line.tolist()], color=look.colour, linewidth=0.8)
+            axes.plot(line, [predict(one.law, at) for at in line.tolist()], color=style.colour, linewidth=0.8)
     axes.xaxis.set_major_locator(FixedLocator(numbers))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("workers")

@@ -20,7 +20,7 @@ MIB = 2**20
 def server_table(summary: Summary) -> Table:
     """A row per variant and level, of all requests of the phases; empty if the server was not asked."""
     every = {(row.series.level, row.series.variant): row.series for row in summary.rows}
-    order = {name: place for place, name in enumerate(summary.looks)}
+    order = {name: place for place, name in enumerate(summary.plot_styles)}
     known = [(key, work) for key, one in every.items() if (work := one.server_work) is not None]
     known.sort(key=lambda item: (item[0][0], order.get(item[0][1], len(order))))
     shown = [name for name in TIMES if any(work.seconds[name] is not None for _, work in known)]

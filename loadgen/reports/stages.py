@@ -12,7 +12,7 @@ from loadgen.measure.histograms import mean
 from loadgen.reports.drawing import ChartFigure
 from loadgen.reports.stage_order import in_order
 from loadgen.reports.style import STAGE_COLOURS
-from loadgen.reports.summary import Row, Summary, label
+from loadgen.reports.summary import Summary, SummaryRow, label
 from loadgen.reports.tables import Cells, Table, make_table, milliseconds
 from loadgen.reports.truncation import LEVELS_DRAWN, choose, say_chosen
 from loadgen.results.figures import LoadLevel
@@ -34,7 +34,7 @@ PERCENTS = (50.0, 90.0, 99.0)
 class StageRow:
     """One stage of one operation of one variant at one level."""
 
-    row: Row
+    row: SummaryRow
     stage: str
     times: HdrHistogram
 

@@ -8,7 +8,7 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 
 from loadgen.measure.histograms import mean
-from loadgen.reports.style import LOOKS, Look, place_looks
+from loadgen.reports.style import PLOT_STYLES, PlotStyle, assign_plot_styles
 from loadgen.results.bursts import Burst, find_bursts
 from loadgen.results.estimates import REPLICATES, Estimates, Interval, estimate, estimate_good
 from loadgen.results.figures import load_level, time_per_output_token
@@ -33,7 +33,7 @@ def label(variant: str) -> str:
     return one_line(variant, LONGEST_NAME)
 
 
-class Row:
+class SummaryRow:
     """One operation of one variant at one level. Expensive figures are computed on first use and cached."""
 
     def __init__(self, series: Series, seed: Sequence[int], replicates: int) -> None:
@@ -93,12 +93,12 @@ class Summary:
 
     record: RunRecord
     explanation: Explanation
-    rows: tuple[Row, ...]
+    rows: tuple[SummaryRow, ...]
     bursts: tuple[Burst, ...]
     variants: Mapping[str, VariantRecord | None]
     """By name, in the order of a round; None for one that is not in the manifest."""
-    looks: Mapping[str, Look]
-    """The look of every variant with a phase, those of bursts last."""
+    plot_styles: Mapping[str, PlotStyle]
+    """The style of every variant with a phase, those of bursts last."""
 
     @property
     def operations(self) -> list[str]:
@@ -114,13 +114,13 @@ class Summary:
         """True if an operation has an objective."""
         return any(row.series.good is not None for row in self.rows_of(operation))
 
-    def rows_of(self, operation: str) -> list[Row]:
+    def rows_of(self, operation: str) -> list[SummaryRow]:
         """The rows of one operation, by level, then in the order of a round."""
         return [row for row in self.rows if row.series.operation == operation]
 
     def compared(self, operation: str) -> list[Comparison]:
         """The comparisons of one operation, the lowest level first, there in the order of a round."""
-        order = {name: place for place, name in enumerate(self.looks)}
+        order = {name: place for place, name in enumerate(self.plot_styles)}
         own = [one for one in self.record.comparisons if one.operation == operation]
         return sorted(own, key=lambda one: (load_level(one.concurrency, one.rate), order.get(one.variant, len(order))))
 
@@ -151,10 +151,10 @@ def summarize(record: RunRecord) -> Summary:
     """
     replicates = max(REPLICATES_AT_LEAST, REPLICATES * PHASES_IN_FULL // max(len(record.phases), PHASES_IN_FULL))
     every = find_series(record)
-    rows = tuple(Row(series, (record.manifest.seed, number), replicates) for number, series in enumerate(every))
-    looks = {name: LOOKS[place] for name, place in place_looks(record.variant_names).items()}
+    rows = tuple(SummaryRow(series, (record.manifest.seed, number), replicates) for number, series in enumerate(every))
+    plot_styles = {name: PLOT_STYLES[place] for name, place in assign_plot_styles(record.variant_names).items()}
     explanation = explain_series(record, every)
-    return Summary(record, explanation, rows, tuple(find_bursts(record)), _find_variants(record), looks)
+    return Summary(record, explanation, rows, tuple(find_bursts(record)), _find_variants(record), plot_styles)
 
 
 def _find_variants(record: RunRecord) -> dict[str, VariantRecord | None]:

@@ -44,7 +44,7 @@ def _draw(summary: Summary, own: list[SweepRecord]) -> ChartFigure:
     figure = ChartFigure(HEIGHT + legend_height(names))
     axes = figure.subplots()
     for one, name in zip(own, names, strict=True):
-        look = summary.looks[one.points[0].variant]
+        style = summary.plot_styles[one.points[0].variant]
         rates = [point.throughput for point in one.points]
         middle = [rate.estimate for rate in rates]
         errors = [
@@ -57,7 +57,14 @@ def _draw(summary: Summary, own: list[SweepRecord]) -> ChartFigure:
             said = f"recall {recall:.4f}, {show_estimate(point.throughput)} operations/s"
             figure.explain(axes, recall, point.throughput.estimate, f"{value}: {said}")
         axes.errorbar(
-            recalls, middle, errors, label=name, color=look.colour, linestyle=look.line, marker=look.marker, capsize=3
+            recalls,
+            middle,
+            errors,
+            label=name,
+            color=style.colour,
+            linestyle=style.line,
+            marker=style.marker,
+            capsize=3,
         )
     at = next((one.at_recall.recall for one in own if one.at_recall), None)
     if at is not None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from loadgen.measure.sample import Outcome
-from loadgen.reports.summary import PERCENTS, Row, Summary
+from loadgen.reports.summary import PERCENTS, Summary, SummaryRow
 from loadgen.results.bursts import Burst
 from loadgen.results.comparison import name_winner
 from loadgen.results.estimates import Interval
@@ -78,7 +78,7 @@ def level_table(summary: Summary, operation: str) -> Table:
     return make_table(title, head, summary.rows_of(operation), partial(_level_row, is_judged=is_judged), 2)
 
 
-def _level_row(row: Row, *, is_judged: bool) -> Cells:
+def _level_row(row: SummaryRow, *, is_judged: bool) -> Cells:
     result = row.estimates
     goodput = NONE if row.goodput is None else show_rate(row.goodput)
     times = (milliseconds(row.percentile(percent)) for percent in PERCENTS)
@@ -150,7 +150,7 @@ def variant_table(summary: Summary) -> Table:
     def make_row(item: tuple[str, VariantRecord | None]) -> Cells:
         name, one = item
         what = (one.mode.value, one.client, _settings(one.settings) or "none") if one else (NONE,) * 3
-        return (name, *what, "yes" if name == baseline else "", summary.looks[name].words)
+        return (name, *what, "yes" if name == baseline else "", summary.plot_styles[name].words)
 
     head = ("variant", "mode", "client", "settings that differ", "baseline", "drawn as")
     items = () if summary.is_plain else summary.variants.items()
@@ -168,7 +168,7 @@ def outcome_table(summary: Summary) -> Table:
 
     ranks = any(row.series.mrr is not None for row in summary.rows)
 
-    def make_row(row: Row) -> Cells:
+    def make_row(row: SummaryRow) -> Cells:
         outcomes = row.series.outcomes
         return (
             row.series.operation,

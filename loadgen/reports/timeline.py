@@ -50,15 +50,15 @@ def _say_scheduled(timed: Sequence[tuple[PhaseRecord, datetime]]) -> str:
 def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> ChartFigure:
     """A line and a band per variant, with the load of each phase above if there are few."""
     ran = {phase.variant for phase, _ in steps}
-    names = [label(name) for name in summary.looks if name in ran]
+    names = [label(name) for name in summary.plot_styles if name in ran]
     figure = ChartFigure(HEIGHT + legend_height(names))
     axes = figure.subplots()
-    for name, look in summary.looks.items():
+    for name, style in summary.plot_styles.items():
         own = [drawn for phase, drawn in steps if phase.variant == name]
         if own:
-            axes.plot(*_line(own), color=look.colour, linestyle=look.line, linewidth=1.6, label=label(name))
+            axes.plot(*_line(own), color=style.colour, linestyle=style.line, linewidth=1.6, label=label(name))
             bands = [[(edges[0], 0), (edges[0], 1), (edges[-1], 1), (edges[-1], 0)] for edges, _ in own]
-            shade = PolyCollection(bands, transform=axes.get_xaxis_transform(), facecolor=look.colour, linewidth=0)
+            shade = PolyCollection(bands, transform=axes.get_xaxis_transform(), facecolor=style.colour, linewidth=0)
             shade.set_alpha(0.1)
             axes.add_collection(shade)
     _explain(figure, axes, steps)
@@ -84,7 +84,9 @@ def _draw(summary: Summary, steps: Sequence[tuple[PhaseRecord, Steps]]) -> Chart
 def _explain(figure: ChartFigure, axes: Any, steps: Sequence[tuple[PhaseRecord, Steps]]) -> None:
     """The mean of each phase."""
     for phase, (edges, rates) in steps:
-        mean, level = sum(rates) / len(rates), load_level(phase.concurrency, phase.rate)
+        lengths = [end - begin for begin, end in pairwise(edges)]  # the last slice of an aborted phase is shorter
+        mean = sum(rate * seconds for rate, seconds in zip(rates, lengths, strict=True)) / sum(lengths)
+        level = load_level(phase.concurrency, phase.rate)
         text = f"{phase.variant}, {level}, from {edges[0]:,.0f} s: {show_rate(mean)} operations/s"
         figure.explain(axes, (edges[0] + edges[-1]) / 2, mean, text)
 

@@ -7,7 +7,7 @@ from hdrh.histogram import HdrHistogram
 from loadgen.measure.histograms import mean
 from loadgen.reports.drawing import Chart
 from loadgen.reports.load_axis import MILLISECONDS, Drawing, Panel, draw_panels
-from loadgen.reports.summary import PERCENTS, Row, Summary
+from loadgen.reports.summary import PERCENTS, Summary, SummaryRow
 from loadgen.reports.tables import Cells, Table, make_table, milliseconds
 from loadgen.results.estimates import Interval
 from loadgen.results.series import percentile
@@ -55,7 +55,7 @@ def token_table(summary: Summary, operation: str, stage: str) -> Table:
     return make_table(caption, head, rows, partial(_row, stage), 2 + len(answers))
 
 
-def _row(stage: str, row: Row) -> Cells:
+def _row(stage: str, row: SummaryRow) -> Cells:
     times: HdrHistogram = row.stages[stage]
     answers = ("streamed" if _is_streamed(row) else "whole",) if stage == FIRST_TOKEN else ()
     return (
@@ -68,17 +68,17 @@ def _row(stage: str, row: Row) -> Cells:
     )
 
 
-def _read(stage: str, percent: float, row: Row) -> tuple[float | None, Interval | None]:
+def _read(stage: str, percent: float, row: SummaryRow) -> tuple[float | None, Interval | None]:
     seconds = percentile(row.stages[stage], percent) if stage in row.stages else None
     return None if seconds is None else MILLISECONDS * seconds, None
 
 
-def _is_streamed(row: Row) -> bool:
+def _is_streamed(row: SummaryRow) -> bool:
     """Whether its answers had tokens that arrived one by one."""
     return INTER_TOKEN in row.stages
 
 
-def _say(stage: str, rows: list[Row]) -> str:
+def _say(stage: str, rows: list[SummaryRow]) -> str:
     if stage == INTER_TOKEN:
         return BETWEEN
     streamed = [_is_streamed(row) for row in rows if stage in row.stages]

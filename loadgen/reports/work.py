@@ -5,7 +5,7 @@ from functools import partial
 from loadgen.reports.drawing import Chart
 from loadgen.reports.items import item_table
 from loadgen.reports.load_axis import Drawing, Panel, draw_panels
-from loadgen.reports.summary import Row, Summary
+from loadgen.reports.summary import Summary, SummaryRow
 from loadgen.reports.tables import Cells, Table, make_table
 from loadgen.results.estimates import Interval
 from loadgen.results.figures import per_second
@@ -41,7 +41,7 @@ def goodput_table(summary: Summary, operation: str) -> Table:
     return make_table(f"{operation}: goodput, {_objective(summary)}", head, rows, _goodput_row, 2)
 
 
-def _goodput_row(row: Row) -> Cells:
+def _goodput_row(row: SummaryRow) -> Cells:
     result, series = row.good_estimate, row.series
     return (
         str(series.level),
@@ -55,16 +55,16 @@ def _goodput_row(row: Row) -> Cells:
     )
 
 
-def _goodput(row: Row) -> tuple[float | None, Interval | None]:
+def _goodput(row: SummaryRow) -> tuple[float | None, Interval | None]:
     return row.goodput, row.good_estimate
 
 
-def _share(row: Row) -> tuple[float | None, Interval | None]:
+def _share(row: SummaryRow) -> tuple[float | None, Interval | None]:
     good, count = row.series.good, row.series.count
     return None if good is None or not count else 100 * good / count, None
 
 
-def _item(item: str, row: Row) -> tuple[float | None, Interval | None]:
+def _item(item: str, row: SummaryRow) -> tuple[float | None, Interval | None]:
     return per_second(row.series.items[item], row.series.seconds), None
 
 

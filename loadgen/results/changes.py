@@ -9,10 +9,11 @@ from pydantic import JsonValue
 from loadgen.results.figures import LoadLevel
 from loadgen.results.record import Manifest, RunRecord, VariantRecord
 from loadgen.results.series import find_series
+from loadgen.settings.model import Settings
 
 WORK = (
     "rows", "dim", "metric", "seed", "clusters", "spread", "queries", "top_k", "nodes_per_insert", "batch_size",
-    "output_fields", "upsert", "documents_per_ingest",
+    "output_fields", "upsert", "documents_per_ingest", "queries_per_search", "search_kind", "filter", "text_bytes",
 )  # fmt: skip
 """Settings that define the work of an operation; if they differ, operations are not comparable."""
 ARRIVALS = ("max_in_flight", "max_wait")
@@ -108,7 +109,8 @@ def find_refusals(old: RunRecord, new: RunRecord, allowed: Collection[str]) -> I
     for change in find_changes(old, new):
         setting = change.name.rpartition(" ")[2]
         is_work = setting in work if change.kind == "setting" else setting in (*work, "mode", "client")
-        if change.kind in ("setting", "variant") and is_work and setting not in allowed:
+        is_real = change.kind == "variant" or (change.kind == "setting" and not _is_new(setting, old, new))
+        if is_real and is_work and setting not in allowed:
             yield (
                 f"{change.name} is {change.old} in OLD and {change.new} in NEW, so operations do different work. "
                 f"Measure both with the same value, or name it as the change under test: --changed {setting}"
@@ -128,6 +130,16 @@ def find_refusals(old: RunRecord, new: RunRecord, allowed: Collection[str]) -> I
         ran = f"OLD ran {_list(operations[0])}, NEW {_list(operations[1])}"
         yield f"{ran}: a different mix of operations is a different load. Measure both with the same locustfile"
     yield from _no_common_load(old, new)
+
+
+def _is_new(setting: str, *records: RunRecord) -> bool:
+    """Whether a record is of a version without this setting, and the other has its default: the work is the same."""
+    values = [one.manifest.settings[setting] for one in records if setting in one.manifest.settings]
+    field = Settings.model_fields.get(setting)
+    if field is None or len(values) == len(records):
+        return False
+    usual = list(field.default) if isinstance(field.default, tuple) else field.default
+    return values == [usual]
 
 
 def _no_common_load(old: RunRecord, new: RunRecord) -> Iterator[str]:

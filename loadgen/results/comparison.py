@@ -57,7 +57,7 @@ MODES = Pair(Mode.SYNC.value, Mode.ASYNC.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
+class RatioEstimate:
     """Variant to baseline, with a 95 % interval."""
 
     estimate: float
@@ -78,13 +78,13 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparisonResult:
     """One operation at one level. Ratios are None where a phase answered nothing or a side is missing."""
 
     pair: Pair
-    throughput: Ratio | None
-    p50: Ratio | None
-    p99: Ratio | None
+    throughput: RatioEstimate | None
+    p50: RatioEstimate | None
+    p99: RatioEstimate | None
     share_ahead: float
     """Share of the replicates in which the variant is ahead in the deciding figure; nan without a ratio."""
     verdict: Verdict
@@ -92,7 +92,7 @@ class Comparison:
     """Why it is invalid, or what decided it besides the figures."""
     p99_share: float = math.nan
     """Share of the replicates in which the variant has the lower p99; nan without a ratio."""
-    goodput: Ratio | None = None
+    goodput: RatioEstimate | None = None
     """Of good operations per second; None also where they are not judged. It decides nothing."""
 
     @property
@@ -124,7 +124,7 @@ def compare_phases(
     prior: PhaseNoise | None = None,
     *,
     pair: Pair = MODES,
-) -> Comparison:
+) -> ComparisonResult:
     """Compare two variants by the phases of one level and one operation, given in the order in which they ran.
 
     Phases of other variants only mark when these two ran. `reasons` are the caller's objections to the comparison
@@ -138,22 +138,22 @@ def compare_phases(
     result = [*reasons, *_find_reasons(compared, pair)]
     sides = {phase.variant for phase in compared if len(phase.slices)}
     if sides != set(pair) or not all(phase.operations for phase in compared):
-        return Comparison(pair, None, None, None, math.nan, Verdict.INVALID, tuple(result))
+        return ComparisonResult(pair, None, None, None, math.nan, Verdict.INVALID, tuple(result))
     line = _line([number for number, _ in own], [phase.variant == pair.variant for phase in compared])
     fit = spread(line, compared, rng, prior or PhaseNoise(), REPLICATES)
     chances = fit.chances
     throughput, p50, p99 = (_interval(*each) for each in zip(chances, fit.base, strict=True))
     share = float(np.mean(chances[0, 1:] > 0))
     sooner = float(np.mean(chances[2, 1:] < 0))
-    return Comparison(pair, throughput, p50, p99, share, judge(throughput, result), tuple(result), sooner)
+    return ComparisonResult(pair, throughput, p50, p99, share, judge(throughput, result), tuple(result), sooner)
 
 
-def compare_good(phases: Sequence[SlicedPhase], rng: np.random.Generator, pair: Pair) -> Ratio | None:
+def compare_good(phases: Sequence[SlicedPhase], rng: np.random.Generator, pair: Pair) -> RatioEstimate | None:
     """The ratio of good operations per second, as that of all; None where a phase has none or a side is missing."""
     return compare_phases([phase.only_good() for phase in phases], rng, pair=pair).throughput
 
 
-def judge(throughput: Ratio | None, reasons: Sequence[str] = ()) -> Verdict:
+def judge(throughput: RatioEstimate | None, reasons: Sequence[str] = ()) -> Verdict:
     """Name the winner; the words follow the interval."""
     if throughput is None or reasons:
         return Verdict.INVALID
@@ -162,7 +162,9 @@ def judge(throughput: Ratio | None, reasons: Sequence[str] = ()) -> Verdict:
     return Verdict.BASELINE if throughput.high < 1 else Verdict.NO_DIFFERENCE
 
 
-def judge_arrivals(comparison: Comparison, dropped: Mapping[str, float], caveats: Sequence[str]) -> Comparison:
+def judge_arrivals(
+    comparison: ComparisonResult, dropped: Mapping[str, float], caveats: Sequence[str]
+) -> ComparisonResult:
     """The same comparison, judged for the open model: by p99, unless arrivals were dropped.
 
     `dropped` is the share of its arrivals that each side dropped, 0 to 1. `caveats` say why a p99 is too low; they do
@@ -185,7 +187,7 @@ def judge_arrivals(comparison: Comparison, dropped: Mapping[str, float], caveats
     return replace(comparison, verdict=verdict, share_ahead=comparison.p99_share)
 
 
-def find_crossover(levels: Mapping[float, Comparison]) -> Crossover | None:
+def find_crossover(levels: Mapping[float, ComparisonResult]) -> Crossover | None:
     """The first level (the key) from which the variant wins and goes on winning; None where it loses the highest."""
     downwards = sorted(levels, reverse=True)
     won = list(takewhile(lambda level: levels[level].verdict is Verdict.VARIANT, downwards))
@@ -219,9 +221,9 @@ def _line(numbers: Sequence[int], is_variant: Sequence[bool]) -> Floats:
     return line if len(time) > line.shape[1] else line[:, [0, 2]]
 
 
-def _interval(chances: Floats, base: float) -> Ratio:
+def _interval(chances: Floats, base: float) -> RatioEstimate:
     """The ratio of logarithms, the first as it was measured, the others replicates; `base` is of the baseline."""
     low, high = np.quantile(chances[1:], (0.025, 0.975))
     estimate = float(chances[0])
     values = (math.exp(base), math.exp(base + estimate))
-    return Ratio(math.exp(estimate), math.exp(min(low, estimate)), math.exp(max(high, estimate)), *values)
+    return RatioEstimate(math.exp(estimate), math.exp(min(low, estimate)), math.exp(max(high, estimate)), *values)

@@ -10,7 +10,7 @@ import numpy as np
 
 from loadgen.measure.recall import Recalls, differ
 from loadgen.measure.sample import EMPTY_AT_MOST, Outcome, count_answers, share_empty
-from loadgen.results.comparison import MODES, Comparison, Pair, compare_good, compare_phases, judge_arrivals
+from loadgen.results.comparison import MODES, ComparisonResult, Pair, compare_good, compare_phases, judge_arrivals
 from loadgen.results.comparison_plan import BOTH_MODES, ComparisonPlan
 from loadgen.results.figures import LoadLevel, load_level
 from loadgen.results.phase_result import PhaseResult
@@ -34,7 +34,7 @@ class LevelResult:
     operation: str
     results: tuple[PhaseResult, ...]
     comparison_plan: ComparisonPlan
-    comparisons: Mapping[str, Comparison]
+    comparisons: Mapping[str, ComparisonResult]
     """By variant; variants that did not run at this level are omitted."""
     _series: dict[str, Series | None] = field(default_factory=dict, compare=False, repr=False)
 
@@ -125,12 +125,12 @@ class LevelResults:
             self._made[level, operation] = known
         return known
 
-    def _compare(self, level: LoadLevel, operation: str, results: Sequence[PhaseResult]) -> dict[str, Comparison]:
+    def _compare(self, level: LoadLevel, operation: str, results: Sequence[PhaseResult]) -> dict[str, ComparisonResult]:
         ran = {result.phase.variant for result in results}
         pairs = [pair for pair in self._comparison_plan.pairs if set(pair) <= ran]
         return {pair.variant: self._compare_pair(f"{operation} at {level}", operation, results, pair) for pair in pairs}
 
-    def _compare_pair(self, name: str, operation: str, results: Sequence[PhaseResult], pair: Pair) -> Comparison:
+    def _compare_pair(self, name: str, operation: str, results: Sequence[PhaseResult], pair: Pair) -> ComparisonResult:
         own = [result for result in results if result.phase.variant in pair]
         objections = [
             *_find_unanswered(own, operation),

@@ -28,7 +28,7 @@ SHARE = 0.01
 """Change in the share of failures, or in recall, that is a regression regardless of the tolerance for speed."""
 
 
-class Word(StrEnum):
+class RegressionVerdict(StrEnum):
     """Verdict on one figure."""
 
     REGRESSION = "regression"
@@ -40,7 +40,7 @@ class Word(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RegressionFinding:
     """One figure of one series, new to old."""
 
     series: Series
@@ -50,12 +50,12 @@ class Finding:
     """With a ratio, the figure that it divides, as in `new`; else that of all phases together."""
     new: float | None
     ratio: Interval | None
-    word: Word
+    verdict: RegressionVerdict
     reason: str = ""
     """Why it is invalid."""
 
 
-def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[Finding]:
+def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[RegressionFinding]:
     """Every figure of every series that both have; `tolerance` is a share, such as 0.05.
 
     The intervals are *simultaneous* 95 % intervals (Bonferroni: Dunn 1961); otherwise one of twenty figures would be a
@@ -69,9 +69,9 @@ def find_regressions(old: RunRecord, new: RunRecord, tolerance: float) -> list[F
     rng = np.random.default_rng(new.manifest.seed)
     certainty = 1 - (1 - CERTAINTY) / max(sum(map(len, figures)), 1)
     replicates = max(REPLICATES_AT_LEAST, REPLICATES * PAIRS_IN_FULL // max(len(pairs), PAIRS_IN_FULL))
-    findings: list[Finding] = []
+    findings: list[RegressionFinding] = []
     for (first, second), names in zip(pairs, figures, strict=True):
-        reasons = [*_unsound("OLD", first, most_empty(old)), *_unsound("NEW", second, most_empty(new))]
+        reasons = [*_unsound("OLD", first, old), *_unsound("NEW", second, new)]
         old_phases, new_phases = first.sliced(), second.sliced()
         ratios = compare_series(old_phases, new_phases, rng, certainty, replicates)
         every = {name: getattr(ratios, name, None) for name in names}
@@ -99,14 +99,14 @@ def _figures(old: Series, new: Series, *, is_judged: bool) -> tuple[str, ...]:
 
 def _speeds(
     old: Series, new: Series, ratios: Mapping[str, Interval | None], reasons: Sequence[str], tolerance: float
-) -> list[Finding]:
+) -> list[RegressionFinding]:
     result = []
     for figure, ratio in ratios.items():
         before, after = (ratio.old, ratio.new) if ratio else (_value(old, figure), _value(new, figure))
         reason = "; ".join(reasons) or ("" if ratio else SILENT[figure == GOODPUT])
         upwards = figure in (THROUGHPUT, GOODPUT)
-        word = judge_ratio(ratio, tolerance, upwards=upwards) if ratio and not reason else Word.INVALID
-        result.append(Finding(new, figure, before, after, ratio, word, reason))
+        verdict = judge_ratio(ratio, tolerance, upwards=upwards) if ratio and not reason else RegressionVerdict.INVALID
+        result.append(RegressionFinding(new, figure, before, after, ratio, verdict, reason))
     return result
 
 
@@ -118,21 +118,23 @@ def _value(series: Series, figure: str) -> float | None:
     return math.exp(math.fsum(map(math.log, known)) / len(known)) if known else None
 
 
-def judge_ratio(ratio: Interval, tolerance: float, *, upwards: bool) -> Word:
-    """The word for a ratio of new to old; `upwards`: more is better."""
+def judge_ratio(ratio: Interval, tolerance: float, *, upwards: bool) -> RegressionVerdict:
+    """The verdict on a ratio of new to old; `upwards`: more is better."""
     if not ratio.excludes_one:
-        return Word.NONE
+        return RegressionVerdict.NONE
     if 1 - tolerance <= ratio.estimate <= 1 + tolerance:
-        return Word.WITHIN
-    return Word.IMPROVEMENT if (ratio.estimate > 1) is upwards else Word.REGRESSION
+        return RegressionVerdict.WITHIN
+    return RegressionVerdict.IMPROVEMENT if (ratio.estimate > 1) is upwards else RegressionVerdict.REGRESSION
 
 
-def _unsound(name: str, series: Series, most: float) -> list[str]:
+def _unsound(name: str, series: Series, record: RunRecord) -> list[str]:
     phases = series.phases
+    # What is left of an aborted phase looks whole by itself; but steps of a search differ in length.
+    whole = 0.0 if record.rate_search else max(phase.seconds for phase in phases)
     result = []
     if len(phases) < PHASES_AT_LEAST:
         result.append(f"{name} has {len(phases)} of {PHASES_AT_LEAST} phases")
-    if (share := share_empty(series.outcomes)) > most:
+    if (share := share_empty(series.outcomes)) > most_empty(record):
         result.append(f"{100 * share:.3g} % of the answers of {name} were empty")
     if any(phase.generator.saturated for phase in phases):
         result.append(f"in {name} the load generator was the limit")
@@ -140,17 +142,17 @@ def _unsound(name: str, series: Series, most: float) -> list[str]:
         result.append(f"in {name} the load generator was not monitored")
     if any(phase.workers_lost for phase in phases):
         result.append(f"{name} lost workers")
-    if any(phase.seconds < _planned(phase) * 0.99 for phase in phases):
+    if any(phase.seconds < 0.99 * max(whole, _sliced_seconds(phase)) for phase in phases):
         result.append(f"a phase of {name} was aborted")
     return result
 
 
-def _planned(phase: PhaseRecord) -> float:
-    """Seconds that its slices cover; 0 where it has none."""
+def _sliced_seconds(phase: PhaseRecord) -> float:
+    """Seconds that its slices cover, in records of earlier versions the planned ones; 0 where it has none."""
     return max((math.fsum(part.slices.lengths) for part in phase.operations if part.slices is not None), default=0.0)
 
 
-def _answers(old: Series, new: Series, tolerance: float) -> list[Finding]:
+def _answers(old: Series, new: Series, tolerance: float) -> list[RegressionFinding]:
     """Failures, dropped arrivals among them, where there are any, and recall and MRR where both have them."""
     result = []
     asked = [series.count + series.dropped for series in (old, new)]
@@ -159,12 +161,14 @@ def _answers(old: Series, new: Series, tolerance: float) -> list[Finding]:
         before, after = failed[0] / asked[0], failed[1] / asked[1]
         pooled = sum(failed) / sum(asked)
         chance = CERTAIN_FAILURES * math.sqrt(pooled * (1 - pooled) * (1 / asked[0] + 1 / asked[1]))
-        result.append(Finding(new, "failures", before, after, None, _word(after - before, tolerance, chance)))
+        result.append(
+            RegressionFinding(new, "failures", before, after, None, _judge_change(after - before, tolerance, chance))
+        )
     for name in CHECKED:
         one, other = getattr(old, name), getattr(new, name)
         if one is not None and other is not None:
-            word = _word(one - other, SHARE, _chance_of_checked(name, old, new))
-            result.append(Finding(new, name, one, other, None, word))
+            verdict = _judge_change(one - other, SHARE, _chance_of_checked(name, old, new))
+            result.append(RegressionFinding(new, name, one, other, None, verdict))
     return result
 
 
@@ -206,7 +210,7 @@ def _t_within(angle: float, degrees: int) -> float:
     return (angle + math.sin(angle) * series) * 2 / math.pi if odd else math.sin(angle) * series
 
 
-def _word(worse_by: float, tolerance: float, chance: float) -> Word:
+def _judge_change(worse_by: float, tolerance: float, chance: float) -> RegressionVerdict:
     if abs(worse_by) <= max(tolerance, chance):
-        return Word.NONE
-    return Word.REGRESSION if worse_by > 0 else Word.IMPROVEMENT
+        return RegressionVerdict.NONE
+    return RegressionVerdict.REGRESSION if worse_by > 0 else RegressionVerdict.IMPROVEMENT

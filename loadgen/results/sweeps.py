@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase, spread
-from loadgen.results.comparison import REPLICATES
+from loadgen.results.comparison import PHASES_AT_LEAST, REPLICATES
 from loadgen.results.levels import draws_of
 from loadgen.results.record.model import PhaseRecord
 from loadgen.results.record.operations import OperationRecord
@@ -28,6 +28,8 @@ from loadgen.text.listing import count_of
 
 POINTS_AT_LEAST = 2
 """Between fewer there is nothing to interpolate."""
+WHOLE = 0.99
+"""Share of the longest phase below which another one was aborted: all are planned to last as long."""
 TINY = 1e-12
 """Instead of 0, where two points have the same recall."""
 
@@ -113,15 +115,21 @@ def _find_points(phases: Sequence[PhaseRecord], operation: str, family: str, pla
         parts = [_part_of(phase, operation) for phase in mine]
         if parts and all(part is not None and part.slices and part.recall is not None for part in parts):
             point = _measure(name, swept.value, [part for part in parts if part is not None], plan)
-            result.append(replace(point, doubt=_find_doubt(mine)))
+            result.append(replace(point, doubt=_find_doubt(name, mine, max(phase.seconds for phase in phases))))
     return sorted(result, key=lambda point: (point.record.recall or 0.0, -point.chances[0]))
 
 
-def _find_doubt(phases: Sequence[PhaseRecord]) -> str:
-    if any(phase.generator.saturated for phase in phases):
-        return "the load generator was at its limit"
-    lost = any(phase.workers_lost or phase.users_gone for phase in phases)
-    return "workers or users were lost" if lost else ""
+def _find_doubt(name: str, phases: Sequence[PhaseRecord], whole: float) -> str:
+    """Why the phases of a variant do not count; `whole` are the seconds of one that was not aborted."""
+    if len(phases) < PHASES_AT_LEAST:
+        return f"{name} has {len(phases)} of {PHASES_AT_LEAST} phases"
+    doubts = {
+        "the load generator was at its limit": any(phase.generator.saturated for phase in phases),
+        "the load generator was not monitored": any(phase.generator.is_unwatched for phase in phases),
+        "the run was aborted": any(phase.seconds < WHOLE * whole for phase in phases),
+        "workers or users were lost": any(phase.workers_lost or phase.users_gone for phase in phases),
+    }
+    return next((f"{doubt} in a phase of {name}" for doubt, is_there in doubts.items() if is_there), "")
 
 
 def _part_of(phase: PhaseRecord, operation: str) -> OperationRecord | None:
@@ -164,7 +172,7 @@ def _explain(points: Sequence[_Point], plan: SweepPlan) -> str:
     recalls = [point.record.recall or 0.0 for point in points]
     for point in points:
         if point.doubt:
-            return f"{point.doubt} in a phase of {point.record.variant}"
+            return point.doubt
     if len(points) < POINTS_AT_LEAST:
         return f"only {count_of(len(points), 'value')} of {plan.parameter} could be measured"
     if plan.at_recall > recalls[-1]:

@@ -17,7 +17,7 @@ from loadgen.runtime.usage import TrafficMeter, read_memory
 INTERVAL = 0.1
 """Seconds between two beats."""
 
-Look = tuple[int, float, Mapping[str, float]]
+LoadReading = tuple[int, float, Mapping[str, float]]
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class HealthSampler:
         self,
         loop: LoopThread,
         take: Callable[[Beat], None],
-        look: Callable[[], Look],
+        look: Callable[[], LoadReading],
         find_ports: Callable[[], Collection[int]] = tuple,
     ) -> None:
         self._loop = loop

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from loadgen.runtime.start_errors import guard_arguments, guard_start
+from loadgen.settings.flags import RUN
 
 SKIP_PATCHING = "LOCUST_SKIP_MONKEY_PATCH"
 """Read by Locust's own `__init__`: if set, Locust does not patch the process."""
@@ -47,13 +48,13 @@ def is_patched() -> bool:
 
 
 def is_locust_command() -> bool:
-    """True in a process that was started as `locust` or as `python -m locust`."""
+    """True in a process that was started as `locust`, `python -m locust` or `loadgen run`."""
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     by_module = spec is not None and spec.name == "locust.__main__"
     if sys.argv[:1] == ["-m"]:  # Python is still looking for the module
         by_module = ("-m", "locust") in pairwise(sys.orig_argv)
-    return by_module or Path(sys.argv[0]).stem == "locust"
+    return by_module or Path(sys.argv[0]).stem == "locust" or sys.argv[0].startswith(RUN)
 
 
 def guard_locust_start(_event: object) -> None:

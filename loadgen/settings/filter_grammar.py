@@ -27,7 +27,7 @@ TOKEN = re.compile(
     r"""\s*(?:
     (?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?![A-Za-z0-9_.])
     |(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    |\{\s*(?P<drawn>[A-Za-z_][A-Za-z0-9_]*)\s*\}
+    |\{\s*(?P<placeholder>[A-Za-z_][A-Za-z0-9_]*)\s*\}
     |(?P<word>[A-Za-z_][A-Za-z0-9_]*)
     |(?P<mark>==|!=|<=|>=|<|>|&&|\|\||!|\(|\)|\[|\]|,)
     )""",
@@ -38,17 +38,17 @@ Value = int | float | str
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Placeholder:
     """The value of a metadata field, drawn for each query."""
 
     name: str
 
 
-Operand = Value | Drawn
+Operand = Value | Placeholder
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class FieldComparison:
     """A field compared with a value."""
 
     field: str
@@ -89,7 +89,7 @@ class Junction:
     parts: tuple["Expression", ...]
 
 
-Expression = Comparison | Membership | Likeness | Negation | Junction
+Expression = FieldComparison | Membership | Likeness | Negation | Junction
 
 
 class FilterError(ValueError):
@@ -181,7 +181,7 @@ class _Parser:
             raise FilterError(f"needs a relation after {field}, not {self._shown}", hint)
         relation = self._text
         self._at += 1
-        return Comparison(field, relation, self._read_value())
+        return FieldComparison(field, relation, self._read_value())
 
     def _read_values(self) -> tuple[Operand, ...]:
         self._require("[")
@@ -195,12 +195,12 @@ class _Parser:
 
     def _read_value(self) -> Operand:
         kind, text = self._tokens[self._at]
-        if kind not in ("number", "text", "drawn"):
+        if kind not in ("number", "text", "placeholder"):
             hint = f"Values are numbers, texts in quotes and {{names}} of metadata fields, as in {EXAMPLE}."
             raise FilterError(f"needs a value where {self._shown} is", hint)
         self._at += 1
-        if kind == "drawn":
-            return Drawn(text)
+        if kind == "placeholder":
+            return Placeholder(text)
         if kind == "text":
             return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
         number = float(text)
@@ -227,7 +227,7 @@ def _find_tokens(text: str) -> Iterator[tuple[str, str]]:
     yield "end", ""
 
 
-def find_conditions(expression: Expression) -> Iterator[Comparison | Membership | Likeness]:
+def find_conditions(expression: Expression) -> Iterator[FieldComparison | Membership | Likeness]:
     """All conditions in an expression."""
     if isinstance(expression, Negation):
         yield from find_conditions(expression.part)
@@ -238,31 +238,31 @@ def find_conditions(expression: Expression) -> Iterator[Comparison | Membership 
         yield expression
 
 
-def operands_of(condition: Comparison | Membership | Likeness) -> tuple[Operand, ...]:
+def operands_of(condition: FieldComparison | Membership | Likeness) -> tuple[Operand, ...]:
     """The values in a condition."""
-    if isinstance(condition, Comparison):
+    if isinstance(condition, FieldComparison):
         return (condition.value,)
     return condition.values if isinstance(condition, Membership) else (condition.pattern,)
 
 
-def find_drawn(expression: Expression) -> tuple[str, ...]:
-    """Names of the metadata fields whose values are drawn, in their order."""
+def find_placeholders(expression: Expression) -> tuple[str, ...]:
+    """Names of the placeholders, in their order."""
     every = (one for condition in find_conditions(expression) for one in operands_of(condition))
-    return tuple(dict.fromkeys(one.name for one in every if isinstance(one, Drawn)))
+    return tuple(dict.fromkeys(one.name for one in every if isinstance(one, Placeholder)))
 
 
 def bind_values(expression: Expression, values: Mapping[str, Value]) -> Expression:
-    """The expression with drawn values in their places. Raises KeyError for one that is missing."""
+    """The expression with values in place of its placeholders. Raises KeyError for one that is missing."""
 
     def bind(value: Operand) -> Value:
-        return values[value.name] if isinstance(value, Drawn) else value
+        return values[value.name] if isinstance(value, Placeholder) else value
 
     if isinstance(expression, Negation):
         return Negation(bind_values(expression.part, values))
     if isinstance(expression, Junction):
         return Junction(expression.word, tuple(bind_values(part, values) for part in expression.parts))
-    if isinstance(expression, Comparison):
-        return Comparison(expression.field, expression.relation, bind(expression.value))
+    if isinstance(expression, FieldComparison):
+        return FieldComparison(expression.field, expression.relation, bind(expression.value))
     if isinstance(expression, Membership):
         return Membership(expression.field, tuple(map(bind, expression.values)), expression.is_negated)
     return expression
@@ -284,6 +284,6 @@ def write_filter(expression: Expression) -> str:
 
 
 def _write_value(value: Operand) -> str:
-    if isinstance(value, Drawn):
+    if isinstance(value, Placeholder):
         raise TypeError(f"no value was drawn for {value.name}")
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 UNKNOWN = "unrecognized arguments: "
+RUN = "loadgen run "
+"""How the first argument of a process begins that `loadgen run NAME` has become."""
 AMBIGUOUS = re.compile(r"(?<=ambiguous option: )(-[\w-]*)=.*(?= could match )", re.DOTALL)
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from loadgen.settings.faults import Fault
 from loadgen.settings.filter_grammar import (
-    Comparison,
     Expression,
+    FieldComparison,
     FilterError,
     Likeness,
     Membership,
     find_conditions,
-    find_drawn,
+    find_placeholders,
     operands_of,
     parse_filter,
 )
@@ -63,7 +63,7 @@ def find_sampled(settings: "Settings") -> tuple[str, ...]:
     """Names in the filter whose values are those of rows of an existing collection: --metadata describes no others."""
     expression = read_filter(settings) if settings.existing else None
     described = {one.name for one in parse_metadata(settings.metadata)}
-    return tuple(name for name in find_drawn(expression) if name not in described) if expression else ()
+    return tuple(name for name in find_placeholders(expression) if name not in described) if expression else ()
 
 
 def find_filter_hint(text: str) -> str:
@@ -97,7 +97,7 @@ def _find_filter_faults(settings: "Settings", fields: dict[str, MetadataField]) 
         return
     if settings.existing:
         return  # it has fields and values that only its server knows
-    for name in find_drawn(expression):
+    for name in find_placeholders(expression):
         if name not in fields and not _is_of_file(settings):
             problem = f"draws {{{name}}}, and no metadata field has this name"
             yield Fault("filter", settings.filter, problem, _known(fields))
@@ -119,7 +119,7 @@ def _known(fields: dict[str, MetadataField]) -> str:
 
 
 def _find_type_faults(
-    settings: "Settings", condition: Comparison | Membership | Likeness, fields: dict[str, MetadataField]
+    settings: "Settings", condition: FieldComparison | Membership | Likeness, fields: dict[str, MetadataField]
 ) -> Iterator[Fault]:
     """Values of another type than the field."""
     if isinstance(condition, Likeness):
@@ -129,7 +129,7 @@ def _find_type_faults(
     field = fields.get(condition.field)
     if field is None:
         return
-    if field.kind == "enum" and isinstance(condition, Comparison) and condition.relation in ORDERING:
+    if field.kind == "enum" and isinstance(condition, FieldComparison) and condition.relation in ORDERING:
         yield Fault("filter", settings.filter, f"orders {field.name}, an enum", "Use ==, != or in.")
     for value in operands_of(condition):
         other = fields.get(value.name) if not isinstance(value, int | float | str) else None

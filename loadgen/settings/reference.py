@@ -1,4 +1,4 @@
-"""The reference of all settings as Markdown, generated from the model: docs/reference/settings.md."""
+"""The reference of all settings, generated from the model: as Markdown for docs/reference/settings.md, and as text."""
 
 from collections.abc import Iterator
 from typing import get_args, get_origin
@@ -22,8 +22,8 @@ SECTIONS = {
 """The first setting of each section, in the order of the model."""
 HEAD = """# Settings
 
-This page is generated from the model by `make reference`; `loadgen settings` prints the same list. (`locust --help`
-cannot: it does not read the locustfile.)
+This page is generated from the program: `loadgen settings` prints the same list, and `loadgen run search --help` has it
+beside Locust's own flags. (`locust --help` cannot: it does not read the locustfile.)
 
 Each setting is a flag, a variable `LOADGEN_<NAME>` (`--top-k` is `LOADGEN_TOP_K`), a key of Locust's config file (the
 flag without its dashes) and a field of Locust's page ([some are read-only there](../guides/page.md)). The command line
@@ -65,13 +65,31 @@ def _default(field: FieldInfo) -> str:
     return f"`{shown}`{f' {unit}' if unit else ''}" if shown else ""
 
 
+def settings_as_text() -> str:
+    """For a terminal: by section, each with its choices, its default in brackets and its meaning."""
+    lines: list[str] = []
+    for name, field in Settings.model_fields.items():
+        if name in SECTIONS:
+            lines += [*([""] if lines else []), SECTIONS[name], ""]
+        choices = f" {'|'.join(_choices(field))}" if _choices(field) else ""
+        default = "" if field.annotation is bool else _default(field).replace("`", "")
+        shown = f" [{default}]" if default else ""
+        lines += [f"--{name.replace('_', '-')}{choices}{shown}", f"    {field.description}"]
+    foot = "Each is also a variable LOADGEN_<NAME>, a key of Locust's config file and a field of its page."
+    return "\n".join((*lines, "", foot)) + "\n"
+
+
+def _choices(field: FieldInfo) -> list[str]:
+    return [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+
+
 def _values(field: FieldInfo) -> str:
     """The choices, the range, or the kind of value."""
     if field.annotation is bool:
         return "switch"
     if field.annotation is SecretStr:
         return "secret"
-    choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+    choices = _choices(field)
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
     limits = find_limits(field)

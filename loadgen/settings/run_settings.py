@@ -81,7 +81,7 @@ class RunSettings(RagSettings):
     )
     fault: Texts = setting(
         (),
-        "what happens to the server in each phase, such as '20s pause server 5s' (fault-drills.md); repeatable",
+        "what happens to the server in each phase, such as '20s pause server 5s' (guide: Fault drills); repeatable",
         declares=OFF_PAGE,
     )
     recovery_within: float = setting(
@@ -119,7 +119,7 @@ class ResultSettings(RunSettings):
     record: str = setting("runs", "folder for the run record; empty: none")
     record_url: str = setting(
         "",
-        "object storage for record and report too, such as s3://my-bucket/loadgen (s3, gs or az); see distributed.md",
+        "object storage for record and report too, such as s3://my-bucket/loadgen (s3, gs or az)",
     )
     resume: bool = setting(
         False,

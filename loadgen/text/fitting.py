@@ -17,7 +17,7 @@ LONGEST_NAME = 60
 WIDEST = 10_000
 
 
-class Part(Enum):
+class ColumnRole(Enum):
     """The role of a column."""
 
     KEY = "key"
@@ -32,7 +32,7 @@ class Column:
     """One column, with its head and a shorter one for narrow terminals."""
 
     name: str
-    part: Part = Part.FIGURE
+    role: ColumnRole = ColumnRole.FIGURE
     short: str = ""
     is_word: bool = False
 
@@ -48,9 +48,9 @@ def print_fitting(out: "Console", titles: tuple[str, str], columns: Sequence[Col
     if out.measure(whole, options=out.options.update(max_width=WIDEST)).maximum <= out.width:
         out.print(whole)
         return
-    figures = [place for place in places if columns[place].part is not Part.RESULT]
-    results = [place for place in places if columns[place].part is not Part.FIGURE]
-    judged = [place for place in places if columns[place].part is Part.RESULT]
+    figures = [place for place in places if columns[place].role is not ColumnRole.RESULT]
+    results = [place for place in places if columns[place].role is not ColumnRole.FIGURE]
+    judged = [place for place in places if columns[place].role is ColumnRole.RESULT]
     out.print(_make(title, columns, groups, figures, narrow=True))
     result = [[row for row in group if any(row[place] for place in judged)] for group in groups]
     if any(result):

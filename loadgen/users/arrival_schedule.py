@@ -33,7 +33,7 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ArrivalSchedule:
     """The arrivals of one phase, over all processes."""
 
     model: Literal["constant", "poisson"]
@@ -72,32 +72,33 @@ class NamedOffset(float):
         return made
 
 
-def offsets(pace: Pace, share: Share, after: float = 0.0) -> Iterator[float]:
+def offsets(schedule: ArrivalSchedule, share: Share, after: float = 0.0) -> Iterator[float]:
     """Every arrival of this share from `after` on, in order, endless; seconds from the start of the phase.
 
     With rates by operation they are `NamedOffset`s; after the last arrival they are infinite. A new share in mid-phase
     is a new call with the moment of the change as `after`. Raises ValueError unless the rate is above 0.
     """
-    if not (math.isfinite(pace.rate) and pace.rate > 0):
-        raise ValueError(f"a rate of {pace.rate} arrivals per second is not above 0")
-    if not pace.curves:
-        return _stripes(pace, share, after) if pace.model == "constant" else _exponential(pace, share, after)
-    streams = [_follow(pace, number, share, after) for number in range(len(pace.curves))]
+    if not (math.isfinite(schedule.rate) and schedule.rate > 0):
+        raise ValueError(f"a rate of {schedule.rate} arrivals per second is not above 0")
+    if not schedule.curves:
+        make = _stripes if schedule.model == "constant" else _exponential
+        return make(schedule, share, after)
+    streams = [_follow(schedule, number, share, after) for number in range(len(schedule.curves))]
     return chain(heapq.merge(*streams), repeat(math.inf))
 
 
-def _stripes(pace: Pace, share: Share, after: float) -> Iterator[float]:
+def _stripes(schedule: ArrivalSchedule, share: Share, after: float) -> Iterator[float]:
     """Multiplied, not summed, so that the thousandth arrival is as exact as the first."""
-    first = max(0, math.ceil((after - TINY) * pace.rate))
+    first = max(0, math.ceil((after - TINY) * schedule.rate))
     number = first + (share.index - first) % share.parts
     while True:
-        yield number / pace.rate
+        yield number / schedule.rate
         number += share.parts
 
 
-def _exponential(pace: Pace, share: Share, after: float) -> Iterator[float]:
-    rng = np.random.default_rng([pace.seed, pace.phase, share.parts, share.index, round(after * 1e6)])
-    scale = share.parts / pace.rate
+def _exponential(schedule: ArrivalSchedule, share: Share, after: float) -> Iterator[float]:
+    rng = np.random.default_rng([schedule.seed, schedule.phase, share.parts, share.index, round(after * 1e6)])
+    scale = share.parts / schedule.rate
     last = after
     while True:
         chunk = last + np.cumsum(rng.exponential(scale, CHUNK))
@@ -105,14 +106,14 @@ def _exponential(pace: Pace, share: Share, after: float) -> Iterator[float]:
         last = float(chunk[-1])
 
 
-def _follow(pace: Pace, number: int, share: Share, after: float) -> Iterator[float]:
+def _follow(schedule: ArrivalSchedule, number: int, share: Share, after: float) -> Iterator[float]:
     """The arrivals of one curve, up to the last one that it expects."""
-    operation, points = pace.curves[number]
+    operation, points = schedule.curves[number]
     curve = RateCurve(points)
-    counts = (
-        _stripe_counts(curve, number, share, after) if pace.model == "constant" else _draw(pace, number, share, after)
-    )
-    begin = 0.0 if pace.model == "constant" else after
+    if schedule.model == "constant":
+        counts, begin = _stripe_counts(curve, number, share, after), 0.0
+    else:
+        counts, begin = _draw(schedule, number, share, after), after
     for count in counts:
         due = curve.find(count, begin)
         if due == math.inf:
@@ -130,9 +131,9 @@ def _stripe_counts(curve: RateCurve, number: int, share: Share, after: float) ->
         place += share.parts
 
 
-def _draw(pace: Pace, number: int, share: Share, after: float) -> Iterator[float]:
+def _draw(schedule: ArrivalSchedule, number: int, share: Share, after: float) -> Iterator[float]:
     """The same since `after`, with exponential gaps."""
-    rng = np.random.default_rng([pace.seed, pace.phase, share.parts, share.index, round(after * 1e6), number])
+    rng = np.random.default_rng([schedule.seed, schedule.phase, share.parts, share.index, round(after * 1e6), number])
     last = 0.0
     while True:
         chunk = last + np.cumsum(rng.exponential(share.parts, CHUNK))

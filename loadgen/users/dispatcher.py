@@ -19,7 +19,7 @@ from typing import Any, Literal, cast
 from loadgen.measure.health import as_microseconds, new_lags
 from loadgen.measure.phase import Phase
 from loadgen.measure.rate_curve import RateCurve
-from loadgen.users.arrival_schedule import NamedOffset, Pace, Share, offsets
+from loadgen.users.arrival_schedule import ArrivalSchedule, NamedOffset, Share, offsets
 from loadgen.users.process_state import ProcessState
 from loadgen.users.slot_queue import Arrival, Drop, SlotQueue, TaskChoice
 from loadgen.users.slots import SLOTS, Slot
@@ -54,7 +54,7 @@ class NamedTaskChoices:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ShareChange:
     """A new share from a moment on (seconds from the start of the phase)."""
 
     after: float
@@ -70,7 +70,7 @@ class Dispatcher:
         settings = process_state.settings_for(phase.variant)
         model = cast("Literal['constant', 'poisson']", phase.model)
         curves = tuple((name, RateCurve(points).shifted(phase.warmup_seconds).points) for name, points in phase.curves)
-        self._pace = Pace(model, phase.rate, settings.seed, phase.number, curves)
+        self._schedule = ArrivalSchedule(model, phase.rate, settings.seed, phase.number, curves)
         self._phase = phase
         named = [name for name, _ in curves if name]
         self._choices = NamedTaskChoices(classes, named) if named else TaskChoices(classes)
@@ -82,7 +82,7 @@ class Dispatcher:
             draw = None if named else partial(self._choices.draw, random, 0.0)
             users = [kind(environment) for kind in classes]
             self._slots.append(SLOTS[phase.mode](users, self._slot_queue, draw, self._tell))
-        self._turns: deque[Turn] = deque()
+        self._changes: deque[ShareChange] = deque()
         self._woken = threading.Event()
         self._halted = False
         self._thread: threading.Thread | None = None
@@ -133,16 +133,16 @@ class Dispatcher:
         """Slots that have not yet called their on_stop."""
         return sum(not slot.over for slot in self._slots)
 
-    def start(self, start: float, turn: Turn) -> None:
-        """Keep the schedule whose offset 0 is at `start` (perf_counter), from the turn on; all slots are ready."""
+    def start(self, start: float, change: ShareChange) -> None:
+        """Keep the schedule whose offset 0 is at `start` (perf_counter), from the change on; all slots are ready."""
         self._slot_queue.fill(reversed(self._slots))
-        self._turns.append(turn)
+        self._changes.append(change)
         self._thread = threading.Thread(target=self._keep, args=(start,), name="loadgen-arrivals", daemon=True)
         self._thread.start()
 
-    def turn(self, turn: Turn) -> None:
+    def reshare(self, change: ShareChange) -> None:
         """Continue with another share from a moment on; a past one means immediately."""
-        self._turns.append(turn)
+        self._changes.append(change)
         self._woken.set()
 
     def halt(self) -> None:
@@ -163,12 +163,12 @@ class Dispatcher:
             slot.abandon()
 
     def _keep(self, start: float) -> None:
-        random = Random(f"{self._pace.seed}/{self._pace.phase}/{self._turns[0].share.index}")
+        random = Random(f"{self._schedule.seed}/{self._schedule.phase}/{self._changes[0].share.index}")
         counts_from, ends = self._phase.warmup_seconds, self._phase.warmup_seconds + self._phase.seconds
         done = -1.0
         stream, due = self._switch(done)
         while not self._halted:
-            if self._turns and due >= self._turns[0].after:
+            if self._changes and due >= self._changes[0].after:
                 stream, due = self._switch(done)
                 continue
             left = start + min(due, ends) - perf_counter()
@@ -201,9 +201,9 @@ class Dispatcher:
         self.lags.record_value(as_microseconds(lag))
 
     def _switch(self, done: float) -> tuple[Iterator[float], float]:
-        """The stream of the next turn and its first offset; arrivals due up to `done` have been handed over."""
-        turn = self._turns.popleft()
-        stream = offsets(self._pace, turn.share, turn.after)
+        """The stream after the next change and its first offset; arrivals due up to `done` have been handed over."""
+        change = self._changes.popleft()
+        stream = offsets(self._schedule, change.share, change.after)
         return stream, next(due for due in stream if due > done)
 
     def _dispatch(self, arrival: Arrival, now: float) -> None:

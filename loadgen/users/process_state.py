@@ -16,7 +16,7 @@ from loadgen.datasets import Checks, Partitioning, Row
 from loadgen.datasets.acknowledged import Acknowledged
 from loadgen.measure.errors import ErrorKind, ErrorLog
 from loadgen.measure.health import Beat
-from loadgen.measure.ledger import Counted, Ledger
+from loadgen.measure.ledger import Ledger, RunCounts
 from loadgen.measure.loop_holds import LoopHolds
 from loadgen.measure.operation import Names
 from loadgen.measure.phase import Phase
@@ -54,7 +54,7 @@ class ProcessState:
     queue: HubQueue
     ledger: Ledger
     loop: LoopThread
-    counted: Counted | None = None
+    counted: RunCounts | None = None
     """The counts of the run so far: of this process, or on a coordinator of all agents."""
     stores: Mapping[str, list[Any]] = field(default_factory=dict)
     """By variant."""

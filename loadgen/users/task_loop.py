@@ -38,7 +38,7 @@ class EscapedError(Exception):
         self.error = error
 
 
-class Turn(Enum):
+class TaskEnd(Enum):
     """How one task ended."""
 
     DONE = auto()
@@ -48,7 +48,7 @@ class Turn(Enum):
     """It raised, which was counted."""
 
 
-DONE, AT_ONCE, RAISED = Turn
+DONE, AT_ONCE, RAISED = TaskEnd
 """Avoids a look-up in the enumeration for each operation."""
 
 
@@ -132,9 +132,9 @@ def tasks(taskset: TaskSet, user: "LoadUser") -> Steps:
         if nested:
             yield taskset.on_start
         while True:
-            turn = yield from _turn(taskset, user)
-            seconds = 0.0 if turn is AT_ONCE else taskset.wait_time()
-            if turn is RAISED:
+            end = yield from _run_task(taskset, user)
+            seconds = 0.0 if end is AT_ONCE else taskset.wait_time()
+            if end is RAISED:
                 failures += 1
                 seconds = max(seconds, pause_after(failures))
             elif failures:
@@ -150,7 +150,7 @@ def tasks(taskset: TaskSet, user: "LoadUser") -> Steps:
         raise
 
 
-def _turn(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, Turn]:
+def _run_task(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, TaskEnd]:
     """One task, and how it ended."""
     subject = user if isinstance(taskset, DefaultTaskSet) else taskset
     try:
@@ -172,7 +172,7 @@ def _turn(taskset: TaskSet, user: "LoadUser") -> Generator[Step, Any, Turn]:
     return DONE
 
 
-def _fail(user: "LoadUser", error: BaseException) -> Turn:
+def _fail(user: "LoadUser", error: BaseException) -> TaskEnd:
     """Count an exception of a task; if the user cannot continue, raises the exception that ends it."""
     if isinstance(error, CancelledError):
         if not user.is_ending:  # the task has cancelled itself, or propagates a cancellation of its own

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc.aio
 
-from loadgen.clients.pymilvus.store import PreparedSearch
+from loadgen.clients.pymilvus.store import SearchArguments
 from loadgen.clients.wire.searches import PreparedSearch as SplicedSearch
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import NarrowedQuery
@@ -55,7 +55,7 @@ def make_calls(store: Any, queries: list[Any], mode: Mode) -> list[Call]:
         return make_raw_calls(store, queries, mode)
     calls: list[Call] = []
     for query in queries:
-        if isinstance(query, PreparedSearch):
+        if isinstance(query, SearchArguments):
             search = search_and_read if mode is Mode.SYNC else asearch_and_read
             calls.append(partial(search, store.client, query.arguments))
             continue

@@ -55,7 +55,7 @@ class VariantTurns(CostedTurns):
 
     def _tell(self, window: Window) -> None:
         stats = window.operation_stats[window.phase.variant, "search"]
-        watched = window.health.watches.values()
+        watched = window.health.processes.values()
         Figures(
             variant=window.phase.variant,
             mode=window.phase.mode.value,

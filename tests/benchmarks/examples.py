@@ -168,9 +168,9 @@ def _levels(run: record.RunRecord, results: list[PhaseResult]) -> list[LevelResu
     ]
 
 
-def _comparisons(run: record.RunRecord, users: float, operation: str) -> dict[str, comparison.Comparison]:
+def _comparisons(run: record.RunRecord, users: float, operation: str) -> dict[str, comparison.ComparisonResult]:
     return {
-        one.variant: comparison.Comparison(
+        one.variant: comparison.ComparisonResult(
             comparison.Pair(one.baseline, one.variant),
             _ratio(one.throughput_ratio),
             _ratio(one.p50_ratio),
@@ -184,10 +184,12 @@ def _comparisons(run: record.RunRecord, users: float, operation: str) -> dict[st
     }
 
 
-def _ratio(one: record.Ratio) -> comparison.Ratio | None:
+def _ratio(one: record.Ratio) -> comparison.RatioEstimate | None:
     if one.estimate is None or one.low is None or one.high is None:
         return None
-    return comparison.Ratio(one.estimate, one.low, one.high, one.baseline_value or 0.0, one.variant_value or 0.0)
+    return comparison.RatioEstimate(
+        one.estimate, one.low, one.high, one.baseline_value or 0.0, one.variant_value or 0.0
+    )
 
 
 if __name__ == "__main__":

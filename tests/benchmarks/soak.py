@@ -42,7 +42,7 @@ HEADS = ("minutes", "operations/s", "failed", "memory", "open files", "threads",
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SoakSample:
     """The process at one moment."""
 
     at: float
@@ -80,7 +80,7 @@ def running(flags: list[str], folder: Path, trace: str) -> Iterator["subprocess.
                 process.wait(30)
 
 
-def look(process: psutil.Process, metrics: str, began: float) -> Look:
+def take_sample(process: psutil.Process, metrics: str, began: float) -> SoakSample:
     """Read everything now. Raises OSError, psutil.Error once the process has ended."""
     with urlopen(metrics, timeout=10) as answer:  # noqa: S310 - of this machine
         text = answer.read().decode()
@@ -91,7 +91,7 @@ def look(process: psutil.Process, metrics: str, began: float) -> Look:
     for name in LAGS:
         parts = {one.name: one.value for one in samples if one.name in (f"{name}_sum", f"{name}_count")}
         lags.append((parts.get(f"{name}_sum", 0.0), parts.get(f"{name}_count", 0.0)))
-    return Look(
+    return SoakSample(
         at=time.monotonic() - began,
         memory=process.memory_info().rss,
         files=process.num_fds(),
@@ -103,12 +103,12 @@ def look(process: psutil.Process, metrics: str, began: float) -> Look:
     )
 
 
-def find_slope(looks: list[Look], after: float) -> tuple[float, float]:
+def find_slope(samples: list[SoakSample], after: float) -> tuple[float, float]:
     """Growth of the memory in MB an hour from `after` seconds on, by least squares, and its standard error.
 
-    The error is that of ten means of consecutive looks: neighbouring looks are alike.
+    The error is that of ten means of consecutive samples: neighbouring samples are alike.
     """
-    late = [one for one in looks if one.at >= after]
+    late = [one for one in samples if one.at >= after]
     groups = np.array_split(np.array([(one.at / 3600, one.memory / MEGABYTE) for one in late]), 10)
     hours, memory = np.array([group.mean(axis=0) for group in groups if len(group)]).T
     (slope, start), *_ = np.polyfit(hours, memory, 1, full=True)
@@ -117,11 +117,11 @@ def find_slope(looks: list[Look], after: float) -> tuple[float, float]:
     return float(slope), float(error)
 
 
-def rows_of(looks: list[Look]) -> list[tuple[str, ...]]:
+def rows_of(samples: list[SoakSample]) -> list[tuple[str, ...]]:
     """Ten equal parts of the time; memory, files, threads and series at the end of each, the others within it."""
     rows = []
-    for part in np.array_split(np.arange(len(looks)), 10):
-        first, last = looks[max(0, part[0] - 1)], looks[part[-1]]
+    for part in np.array_split(np.arange(len(samples)), 10):
+        first, last = samples[max(0, part[0] - 1)], samples[part[-1]]
         done, seconds = last.operations - first.operations, last.at - first.at
         lags = [
             (after[0] - before[0]) / max(1.0, after[1] - before[1])
@@ -152,8 +152,8 @@ def show(rows: list[tuple[str, ...]]) -> None:
     Console(width=120).print(table)
 
 
-def soak(given: argparse.Namespace, uri: str, folder: Path) -> list[Look]:
-    """Run for the whole time, and look every few seconds."""
+def soak(given: argparse.Namespace, uri: str, folder: Path) -> list[SoakSample]:
+    """Run for the whole time, and take a sample every few seconds."""
     seconds, metrics, web = given.minutes * 60, free_port(), free_port()
     flags = [
         *("--host", uri, "--variants", given.variant, "--rounds", "1", "--phase-seconds", str(seconds / 2)),
@@ -164,20 +164,20 @@ def soak(given: argparse.Namespace, uri: str, folder: Path) -> list[Look]:
         "--csv-full-history",
     ]
     address, page = f"http://127.0.0.1:{metrics}/metrics", f"http://127.0.0.1:{web}/stats/requests"
-    looks: list[Look] = []
+    samples: list[SoakSample] = []
     with running(flags, folder, given.trace) as process:
         watched, began = psutil.Process(process.pid), time.monotonic()
         while process.poll() is None:
             time.sleep(EVERY)
             with contextlib.suppress(OSError, psutil.Error):
                 urlopen(page, timeout=10).read()
-                result = look(watched, address, began)
-                if not looks and not result.operations:
+                result = take_sample(watched, address, began)
+                if not samples and not result.operations:
                     began = time.monotonic()
                     continue
-                looks.append(result)
+                samples.append(result)
         print((folder / "out").read_text(errors="replace")[-2_000:])
-    return looks
+    return samples
 
 
 def main() -> None:
@@ -197,17 +197,17 @@ def main() -> None:
         print(prepare(settings, open_dataset(settings), print))
         with DelayingServer(server.uri) as delaying, tempfile.TemporaryDirectory() as folder:
             delaying.begin(DELAYS)
-            looks = soak(given, delaying.uri, Path(folder))
+            samples = soak(given, delaying.uri, Path(folder))
             record = max((one.stat().st_size for one in (Path(folder) / "runs").glob("*.json")), default=0)
     finally:
         server.stop()
-    if len(looks) < 20:
+    if len(samples) < 20:
         raise SystemExit("The run was too short: see above.")
-    show(rows_of(looks))
+    show(rows_of(samples))
     if given.keep:
-        keep("soak", "make soak", HEADS, rows_of(looks))
+        keep("soak", "make soak", HEADS, rows_of(samples))
     after = min(600.0, given.minutes * 12)
-    slope, error = find_slope(looks, after)
+    slope, error = find_slope(samples, after)
     print(f"Memory from minute {after / 60:g} on: {slope:+.2f} MB an hour, standard error {error:.2f}.")
     print(f"Run record: {record / 1000:,.0f} kB.")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 from loadgen.reports.markdown import table_lines
-from loadgen.reports.summary import Row, Summary, summarize
+from loadgen.reports.summary import Summary, SummaryRow, summarize
 from loadgen.reports.tables import make_table, milliseconds
 from loadgen.results.record import Comparison
 from loadgen.results.record.writing import read_record
@@ -51,7 +51,7 @@ def _figures(summaries: Summaries) -> Iterator[str]:
     yield from table_lines(make_table("", head, rows, lambda item: (item[0], *_cells(item[1])), 3))
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: SummaryRow) -> tuple[str, ...]:
     series = row.series
     cpu = series.cost.cpu_seconds
     states = [phase.generator for phase in series.phases]

@@ -1,5 +1,6 @@
 """What `loadgen init` writes is read by Locust, the chart and the program."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from loadgen.cli.init.texts import make_files
 from loadgen.cli.locustfiles import find_locustfiles
 from loadgen.cli.main import main
 from loadgen.locust_plugin.command_line.arguments import read_settings
-from tests.charts.chart_support import config_of, container_of, faults_of, render
+from loadgen.settings.model import Settings
+from tests.charts.chart_support import ROOT, config_of, container_of, faults_of, render
 from tests.charts.test_config import parse
 
 HOST = "http://my-milvus:19530"
@@ -39,6 +41,22 @@ def test_config_file_and_chart_mean_what_was_answered(
     for name in ("concurrency", "existing", "collection", "allow_writes", "require", "rounds", "phase_seconds"):
         assert getattr(there, name) == getattr(here, name), name
     assert "/etc/loadgen/locustfiles/locustfile.py" in container_of(documents, "master")["args"]
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("collection", ["", "products"])
+def test_what_is_commented_out_is_a_setting_and_no_file_of_a_clone_is_named(workload: str, collection: str) -> None:
+    files = make_files(Answers("", collection, workload, "2,8", ""), find_locustfiles()[workload])
+    offered = re.findall(r"^# ([a-z-]+) = ", files["locust.conf"], re.MULTILINE)
+    assert {"host", "require"} <= set(offered)
+    assert [name for name in offered if name.replace("-", "_") not in Settings.model_fields] == []
+    assert ("query-file" in offered) == (bool(collection) and not workload.startswith("rag_"))
+    assert ("embedding" in offered) == workload.startswith("rag_")
+    assert ("questions" in offered) == (bool(collection) and workload == "rag_query")
+    for name, text in files.items():
+        assert re.findall(r"(?<![/\w])(?:docs|charts|k8s|locustfiles)/|\bmake [a-z]+\)|Dockerfile", text) == [], name
+    assert "helm install first-run oci://ghcr.io/OWNER/charts/milvus-loadgen " in files["values.yaml"]
+    assert "oci://ghcr.io/OWNER/charts/milvus-loadgen " in (ROOT / "docs" / "releases.md").read_text()
 
 
 def test_without_an_address_a_server_is_started_here_and_the_chart_has_one_to_replace(tmp_path: Path) -> None:

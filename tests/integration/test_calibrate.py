@@ -14,7 +14,7 @@ import pytest
 
 from loadgen.calibrate.commands import CalibrationError
 from loadgen.calibrate.driver import Driver
-from loadgen.calibrate.plan import ORDER, Drive, Kind
+from loadgen.calibrate.plan import ORDER, DelayProfile, Drive
 from loadgen.cli.main import main
 from loadgen.datasets import open_dataset
 from loadgen.locust_plugin.wrapping import Instead
@@ -61,7 +61,9 @@ def test_bare_loops_and_both_models_report_at_least_the_delay_that_the_server_ke
 ) -> None:
     driver = Driver(SETTINGS, server, tmp_path)
     driver.prepare(lite.uri)
-    kinds = tuple(Kind(name, Delays(base=base)) for name, base in (("20", BASE), ("40", 2 * BASE)) for _ in range(2))
+    kinds = tuple(
+        DelayProfile(name, Delays(base=base)) for name, base in (("20", BASE), ("40", 2 * BASE)) for _ in range(2)
+    )
     paced = Drive("paced", kinds, 0.5, rate=40)
     for drive in (paced, Drive("closed", kinds, 0.5), Drive("open", kinds, 0.5, rate=40)):
         result = driver.run(drive)
@@ -104,7 +106,7 @@ def test_a_stop_holds_every_answer_back_until_its_end(server: DelayingServer) ->
 @pytest.mark.usefixtures("forked")
 def test_a_command_that_fails_says_why(server: DelayingServer, tmp_path: Path) -> None:
     driver = Driver(SETTINGS, server, tmp_path)
-    broken = Drive("open", (Kind("none", Delays()),) * 4, 0.5, rate=-1.0)
+    broken = Drive("open", (DelayProfile("none", Delays()),) * 4, 0.5, rate=-1.0)
     with pytest.raises(CalibrationError, match=r"open failed \(2\)") as caught:
         driver.run(broken)
     assert "--rate" in str(caught.value)

@@ -12,7 +12,7 @@ from loadgen.datasets import open_dataset
 from loadgen.milvus.store import Lease, prepare
 from loadgen.milvus.store.holders import Holder, Use
 from loadgen.milvus.store.leases import LeaseTable
-from loadgen.milvus.store.watching import Pace
+from loadgen.milvus.store.watching import LeaseTiming
 from loadgen.settings.conflicts import LEASES
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
@@ -84,7 +84,7 @@ def test_what_a_killed_process_of_this_machine_held_is_free_without_a_wait(
     assert started[0].read() == "held"
     started[0].kill()
     assert len(rows_of(uri, name)) == 1
-    lease = lease_of(uri, name, writes=True, pace=Pace(expiry=100_000))
+    lease = lease_of(uri, name, writes=True, timing=LeaseTiming(expiry=100_000))
     lease.take("data", Use.WRITE)
     assert lease.is_kept
     assert [row.lease for row in rows_of(uri, name)] == [lease._mine.lease]
@@ -143,7 +143,7 @@ def test_a_missed_heartbeat_is_waited_for_and_counts_when_it_comes(milvus_uri: s
 def test_lite_has_no_clock_so_the_heartbeat_is_watched(lite_uri: str, name: str) -> None:
     put_elsewhere(lite_uri, name, None)
     reported: list[str] = []
-    lease = lease_of(lite_uri, name, reported, pace=Pace(beat=15, expiry=2))
+    lease = lease_of(lite_uri, name, reported, timing=LeaseTiming(beat=15, expiry=2))
     lease.take("data", Use.READ)
     assert "Waiting for collection" in reported[0]
     assert [row.lease for row in rows_of(lite_uri, name)] == [lease._mine.lease]
@@ -151,7 +151,7 @@ def test_lite_has_no_clock_so_the_heartbeat_is_watched(lite_uri: str, name: str)
 
 
 def test_a_heartbeat_renews_the_lease_and_leaves_one_row(uri: str, name: str) -> None:
-    lease = lease_of(uri, name, pace=Pace(beat=0.2))
+    lease = lease_of(uri, name, timing=LeaseTiming(beat=0.2))
     lease.take("data", Use.READ)
     (first,) = rows_of(uri, name)
     lease.name_run("run-7")

@@ -6,7 +6,7 @@ from math import exp, lgamma, log
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.control.rate_search import Backlog, SearchTurns, Step, Verdict
+from loadgen.control.rate_search import Backlog, SearchTurns, Step, StepVerdict
 
 Floats = NDArray[np.float64]
 LOOK = 0.5
@@ -87,7 +87,7 @@ class SimulatedSteps:
     model: str
     limit: float
 
-    def run(self, step: Step, random: np.random.Generator) -> tuple[Verdict, Backlog]:
+    def run(self, step: Step, random: np.random.Generator) -> tuple[StepVerdict, Backlog]:
         """One step."""
         ends = step.warmup_seconds + step.seconds
         arrivals = self._arrivals(step.rate, ends, random)
@@ -100,10 +100,10 @@ class SimulatedSteps:
         counts = (answered >= step.warmup_seconds) & (answered < ends)
         responses, moments = (answered - arrivals)[counts], answered[counts]
         if backlog.grows(_slice(moments, responses)):
-            return Verdict(passes=False, reason="the backlog grew"), backlog
+            return StepVerdict(passes=False, reason="the backlog grew"), backlog
         place = int(0.99 * len(responses))
         p99 = float(np.partition(responses, place)[place]) if len(responses) else np.inf
-        return Verdict(p99 < self.limit, "" if p99 < self.limit else f"p99 {p99:.3f}"), backlog
+        return StepVerdict(p99 < self.limit, "" if p99 < self.limit else f"p99 {p99:.3f}"), backlog
 
     def _arrivals(self, rate: float, ends: float, random: np.random.Generator) -> Floats:
         if self.model == "constant":

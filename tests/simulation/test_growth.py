@@ -9,7 +9,7 @@ import pytest
 from locust import stats as locust_stats
 from locust.env import Environment
 
-from loadgen.exporters import Exporter, Kind, Role
+from loadgen.exporters import Exporter, Role, VariantLabels
 from loadgen.locust_plugin.request_event import RequestEvent
 from loadgen.locust_plugin.stats_bounds import EVERY, bound
 from loadgen.measure.health import Beat
@@ -33,7 +33,7 @@ class Sinks:
         self._environment = Environment()
         self._runner = self._environment.create_local_runner()
         self._exporter = Exporter(Role.LOCAL, lambda: 8, lambda: self.now)
-        self._exporter.expect({"async": Kind(Mode.ASYNC, "llamaindex")}, {})
+        self._exporter.expect({"async": VariantLabels(Mode.ASYNC, "llamaindex")}, {})
         self.ledger = Ledger()
         self.ledger.open(Phase(0, Mode.ASYNC, 8, 60.0 * MINUTES), self.now, self.now + 60 * MINUTES)
         self._sinks = (

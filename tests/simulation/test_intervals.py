@@ -6,7 +6,7 @@ import pytest
 from loadgen.results import bootstrap, comparison
 from loadgen.results.bootstrap import PHASES_IN_FULL, PhaseNoise
 from loadgen.results.comparison import Verdict, compare_phases
-from loadgen.results.regressions import Word
+from loadgen.results.regressions import RegressionVerdict
 from tests.unit.simulated_phases import (
     SHAPES,
     SHORT,
@@ -16,7 +16,7 @@ from tests.unit.simulated_phases import (
     contain_one,
     make_phases,
 )
-from tests.unit.simulated_runs import run, words
+from tests.unit.simulated_runs import run, verdicts
 
 REPLICATES, ALL_REPLICATES = 500, comparison.REPLICATES
 """Fewer than the default, for speed: the interval's ends are a little noisier."""
@@ -66,8 +66,8 @@ def test_slices_alone_would_claim_far_too_much_where_phases_differ() -> None:
 
 
 def test_runs_of_the_same_speed_give_a_false_alarm_in_at_most_one_of_twenty() -> None:
-    alarms = [words(run(noise=0.08, seed=seed), run(noise=0.08, seed=500 + seed)) for seed in range(30)]
-    assert sum(Word.REGRESSION in each.values() for each in alarms) <= 1
+    alarms = [verdicts(run(noise=0.08, seed=seed), run(noise=0.08, seed=500 + seed)) for seed in range(30)]
+    assert sum(RegressionVerdict.REGRESSION in each.values() for each in alarms) <= 1
 
 
 def test_fewer_replicates_of_each_of_many_phases_give_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from loadgen.control.rate_search import Outcome, SearchPlan, SearchTurns, Step
+from loadgen.control.rate_search import RateSearchOutcome, SearchPlan, SearchTurns, Step
 from tests.simulation.slot_server import SimulatedSteps, SlotServer
 
 SERVERS = (SlotServer(8, 0.02), SlotServer(16, 0.02), SlotServer(32, 0.05))
@@ -22,7 +22,7 @@ def test_the_rate_is_within_5_per_cent_in_at_least_90_of_100_searches(server: Sl
         turns = SearchTurns(["async"], PLAN)
         steps.search(turns, seed)
         result.append(turns.find()["async"])
-    assert {one.outcome for one in result} == {Outcome.LIMIT}
+    assert {one.outcome for one in result} == {RateSearchOutcome.LIMIT}
     assert sum(abs(one.rate / edge - 1) <= CLOSE for one in result) >= 90
     if model == "poisson":  # the edge of constant arrivals is sharp: its interval ends at the rates that were tried
         assert sum(one.low <= edge <= one.high for one in result) >= 85

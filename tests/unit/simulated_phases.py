@@ -13,7 +13,7 @@ from loadgen.measure.sample import Mode
 from loadgen.measure.slice_table import SliceTable
 from loadgen.measure.slices import PLACE_BITS, SliceStats, add_times
 from loadgen.results.bootstrap import PhaseNoise, SlicedPhase
-from loadgen.results.comparison import Comparison, Pair, Ratio, compare_phases
+from loadgen.results.comparison import ComparisonResult, Pair, RatioEstimate, compare_phases
 from loadgen.results.drift import CERTAINTY, P50, THROUGHPUT, find_drift
 
 ROUND = (Mode.SYNC, Mode.ASYNC, Mode.ASYNC, Mode.SYNC)
@@ -80,12 +80,12 @@ def _histogram(packed: bytes) -> SparseHistogram:
     return SparseHistogram(packed=packed)
 
 
-def compare_often(machine: Machine, times: int, prior: PhaseNoise | None = None) -> list[Comparison]:
+def compare_often(machine: Machine, times: int, prior: PhaseNoise | None = None) -> list[ComparisonResult]:
     rng = np.random.default_rng(20_240)
     return [compare_phases(simulate(machine, rng), rng, (), prior) for _ in range(times)]
 
 
-def contain_one(ratios: Sequence[Ratio | None]) -> float:
+def contain_one(ratios: Sequence[RatioEstimate | None]) -> float:
     """Share of the intervals that contain 1."""
     return float(np.mean([ratio is not None and ratio.low <= 1 <= ratio.high for ratio in ratios]))
 
@@ -105,7 +105,7 @@ SHAPES = {
 """Machines on which a variant is compared with itself."""
 
 
-def compare_with_itself(machine: Machine, times: int) -> list[Comparison]:
+def compare_with_itself(machine: Machine, times: int) -> list[ComparisonResult]:
     """Each variant with the baseline in turn: every pair is fitted by its own phases, at their true positions."""
     baseline, *others = dict.fromkeys(machine.order)
     rng = np.random.default_rng(20_240)

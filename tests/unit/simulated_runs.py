@@ -3,7 +3,7 @@
 import numpy as np
 
 from loadgen.results.record import PhaseRecord, RunRecord
-from loadgen.results.regressions import Word, find_regressions
+from loadgen.results.regressions import RegressionVerdict, find_regressions
 from tests.unit.record_support import phase, record, timed
 
 
@@ -21,6 +21,6 @@ def run(
     return record(*phases)
 
 
-def words(old: RunRecord, new: RunRecord, tolerance: float = 0.05) -> dict[tuple[str, str], Word]:
+def verdicts(old: RunRecord, new: RunRecord, tolerance: float = 0.05) -> dict[tuple[str, str], RegressionVerdict]:
     """What is said of each figure of each variant."""
-    return {(f.series.variant, f.figure): f.word for f in find_regressions(old, new, tolerance)}
+    return {(f.series.variant, f.figure): f.verdict for f in find_regressions(old, new, tolerance)}

@@ -7,13 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from loadgen.calibrate.aa import PHASES, Interval, Run, count_all, make_drive, needed, read_run, runs_as_json, show_runs
+from loadgen.calibrate.aa import (
+    PHASES,
+    AARun,
+    RatioInterval,
+    count_all,
+    make_drive,
+    needed,
+    read_run,
+    runs_as_json,
+    show_runs,
+)
 from loadgen.calibrate.commands import CalibrationError
 from loadgen.cli.main import main
 from tests.unit.record_support import comparison as comparison_record
 from tests.unit.record_support import record
 
-GOOD, HIGH = Interval(1.01, 0.98, 1.04), Interval(1.05, 1.01, 1.09)
+GOOD, HIGH = RatioInterval(1.01, 0.98, 1.04), RatioInterval(1.05, 1.01, 1.09)
 
 
 @pytest.mark.parametrize(
@@ -25,12 +35,12 @@ def test_the_target_is_the_2_percent_quantile_of_the_binomial_law(runs: int, lea
     assert np.mean(fewer) < 0.022
 
 
-def runs_of(*given: tuple[Interval | None, Interval | None, Sequence[str]]) -> list[Run]:
-    return [Run(throughput, p99, tuple(invalid)) for throughput, p99, invalid in given]
+def runs_of(*given: tuple[RatioInterval | None, RatioInterval | None, Sequence[str]]) -> list[AARun]:
+    return [AARun(throughput, p99, tuple(invalid)) for throughput, p99, invalid in given]
 
 
 def test_an_interval_counts_where_it_contains_1_and_the_run_is_valid() -> None:
-    edge = Interval(1.02, 1.0, 1.04)
+    edge = RatioInterval(1.02, 1.0, 1.04)
     runs = runs_of((GOOD, HIGH, ()), (edge, GOOD, ()), (GOOD, GOOD, ["generator"]), (None, None, ["no answer"]))
     throughput, p99 = count_all(runs)
     assert (throughput.figure, throughput.containing, throughput.runs) == ("throughput", 2, 4)
@@ -44,7 +54,7 @@ def test_a_run_is_read_from_its_one_comparison() -> None:
     (valid, invalid) = (comparison_record(estimate=1.3), comparison_record(verdict="invalid", reasons=("late",)))
     run = read_run(record(comparisons=(valid,)))
     ratio = valid.throughput_ratio
-    assert run.throughput == Interval(1.3, ratio.low or 0.0, ratio.high or 0.0)
+    assert run.throughput == RatioInterval(1.3, ratio.low or 0.0, ratio.high or 0.0)
     assert run.p99 is not None
     assert run.p99.estimate == valid.p99_ratio.estimate
     assert run.invalid == ()

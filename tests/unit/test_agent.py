@@ -1,6 +1,7 @@
 """A process with users does what its coordinator commands, for one run at a time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,8 +11,10 @@ from loadgen.control import agent as agent_module
 from loadgen.control import arrivals
 from loadgen.control.agent import Agent
 from loadgen.control.messages import (
+    Announce,
     Answer,
     Command,
+    IsOver,
     OpenWindow,
     Prepare,
     ReadData,
@@ -277,3 +280,18 @@ def test_documents_that_cannot_be_read_are_the_answer(process: Process) -> None:
     process.agent.describe_data = fail
     answer = process.tell(ReadData(Settings().as_message(), "3 documents", "one", process.number()))
     assert "papers contains no .txt, .md or .pdf files" in answer.error
+
+
+def test_a_burst_that_is_run_again_is_not_over_because_its_first_attempt_is(process: Process) -> None:
+    process.begin()
+    burst = Phase(2, Mode.SYNC, 1, style="sync", operation="search", operations=10)
+
+    def is_over() -> Any:
+        return process.tell(IsOver(burst.number, "one", process.number())).value
+
+    process.tell(Announce(burst, "one", process.number()))
+    assert is_over() is False
+    process.process_state.over.add(burst.number)
+    assert is_over() is True
+    process.tell(Announce(replace(burst, attempt=1), "one", process.number()))
+    assert is_over() is False

@@ -10,7 +10,7 @@ from loadgen.control.merged_ledger import MergedLedger
 from loadgen.control.run import log_lacking
 from loadgen.locust_plugin.recording import Recorder
 from loadgen.measure.health import new_lags
-from loadgen.measure.ledger import Counted, Ledger
+from loadgen.measure.ledger import Ledger, RunCounts
 from loadgen.measure.phase import Phase, open_phases
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.milvus.store import ServerInfo
@@ -47,7 +47,7 @@ def lines(ledger: Ledger) -> list[str]:
     return out.getvalue().splitlines()
 
 
-def reasons(ledger: Counted) -> str:
+def reasons(ledger: RunCounts) -> str:
     """Why the comparison was decided without its interval, or not at all."""
     return "; ".join(
         reason

@@ -6,15 +6,15 @@ from itertools import islice, takewhile
 import numpy as np
 import pytest
 
-from loadgen.users.arrival_schedule import Pace, Share, offsets
+from loadgen.users.arrival_schedule import ArrivalSchedule, Share, offsets
 
-POISSON = Pace("poisson", 200.0, seed=7, phase=3)
-CONSTANT = Pace("constant", 200.0, seed=7, phase=3)
+POISSON = ArrivalSchedule("poisson", 200.0, seed=7, phase=3)
+CONSTANT = ArrivalSchedule("constant", 200.0, seed=7, phase=3)
 NUMBER = 4_000
 
 
-def merged(pace: Pace, parts: int, until: float) -> list[float]:
-    streams = (offsets(pace, Share(index, parts)) for index in range(parts))
+def merged(schedule: ArrivalSchedule, parts: int, until: float) -> list[float]:
+    streams = (offsets(schedule, Share(index, parts)) for index in range(parts))
     return sorted(due for stream in streams for due in takewhile(lambda due: due < until, stream))
 
 
@@ -87,7 +87,7 @@ def test_another_split_of_poisson_arrivals_keeps_the_law_and_the_rate() -> None:
 
 def test_streams_are_repeated_by_their_seed_and_differ_by_phase_and_process() -> None:
     def first(seed: int = 7, phase: int = 3, index: int = 0) -> float:
-        return next(offsets(Pace("poisson", 200.0, seed, phase), Share(index, 2)))
+        return next(offsets(ArrivalSchedule("poisson", 200.0, seed, phase), Share(index, 2)))
 
     assert first() == first()
     assert len({first(), first(seed=8), first(phase=4), first(index=1)}) == 4
@@ -96,7 +96,7 @@ def test_streams_are_repeated_by_their_seed_and_differ_by_phase_and_process() ->
 @pytest.mark.parametrize("rate", [0.0, -1.0, math.nan, math.inf])
 def test_a_rate_that_is_not_above_zero_is_refused_at_once(rate: float) -> None:
     with pytest.raises(ValueError, match="not above 0"):
-        offsets(Pace("poisson", rate, 1, 0), Share())
+        offsets(ArrivalSchedule("poisson", rate, 1, 0), Share())
 
 
 @pytest.mark.parametrize(("index", "parts"), [(2, 2), (-1, 2), (0, 0)])

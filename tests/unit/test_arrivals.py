@@ -12,7 +12,7 @@ from loadgen.control.messages import ShareFrom
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
 from loadgen.users.arrival_schedule import Share
-from loadgen.users.dispatcher import Turn
+from loadgen.users.dispatcher import ShareChange
 from tests.unit.virtual_time import VirtualTime
 
 FIRST = Phase(0, Mode.ASYNC, 0, seconds=60.0, model="constant", rate=50.0)
@@ -50,11 +50,11 @@ class Slots:
         self.noted.append("abandon")
         self.in_flight = 0
 
-    def start(self, start: float, turn: Turn) -> None:
-        self.noted.append((start, turn))
+    def start(self, start: float, change: ShareChange) -> None:
+        self.noted.append((start, change))
 
-    def turn(self, turn: Turn) -> None:
-        self.noted.append(turn)
+    def reshare(self, change: ShareChange) -> None:
+        self.noted.append(change)
 
 
 class Open:
@@ -120,7 +120,7 @@ def test_a_share_is_that_of_this_process(opened: Open) -> None:
     opened.count_missing(FIRST)
     opened.arrivals.begin(5.0, ShareFrom(0.0, 1, 2))
     opened.arrivals.reshare(ShareFrom(0.4, 0, 3))
-    assert opened.made[0].noted[1:] == [(5.0, Turn(0.0, Share(1, 2))), Turn(0.4, Share(0, 3))]
+    assert opened.made[0].noted[1:] == [(5.0, ShareChange(0.0, Share(1, 2))), ShareChange(0.4, Share(0, 3))]
 
 
 def test_lateness_is_reported_once(opened: Open) -> None:

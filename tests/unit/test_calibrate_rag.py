@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loadgen.calibrate.rag.driver import Outcomes, Pair, Result, Side, _counted
+from loadgen.calibrate.rag.driver import Outcomes, Result, Side, SidePair, _counted
 from loadgen.calibrate.rag.plan import BARE, OUTCOMES, STAGES, make_plan
 from loadgen.calibrate.rag.scatter import scatter_of_rates, scatter_of_times
 from loadgen.calibrate.rag.showing import as_json, show
@@ -34,8 +34,8 @@ def side(asks: int, **more: int) -> Side:
 
 def result(tool: Side, outcomes: Outcomes | None = None) -> Result:
     ended = dict.fromkeys((Outcome.OK, Outcome.THROTTLED, Outcome.UNAVAILABLE, Outcome.FAILED), 5)
-    pairs = [Pair(BARE, mode, users, tool, side(100), 0.0002) for users in (1, 8, 32) for mode in Mode]
-    pairs += [Pair(STAGES, mode, 8, tool, side(100), 0.0002) for mode in Mode]
+    pairs = [SidePair(BARE, mode, users, tool, side(100), 0.0002) for users in (1, 8, 32) for mode in Mode]
+    pairs += [SidePair(STAGES, mode, 8, tool, side(100), 0.0002) for mode in Mode]
     return Result(tuple(pairs), outcomes or Outcomes(ended, ended))
 
 
@@ -123,7 +123,7 @@ def windows(*asks: int) -> Side:
 def test_a_rate_that_scatters_more_than_it_falls_short_is_open(
     tool: tuple[int, ...], other: tuple[int, ...], verdict: str
 ) -> None:
-    pair = Pair(STAGES, Mode.SYNC, 8, windows(*tool), windows(*other), None)
+    pair = SidePair(STAGES, Mode.SYNC, 8, windows(*tool), windows(*other), None)
     assert find_targets(Result((pair,), Outcomes({}, {})))[0].verdict == verdict
 
 
@@ -151,7 +151,7 @@ def test_a_time_that_is_off_by_less_than_it_scatters_is_open() -> None:
     tool, other = (
         {name: make_histogram(result).encode().decode() for name, result in times.items()} for times in (off, wide)
     )
-    pair = Pair(BARE, Mode.SYNC, 1, Side(), Side(), None)
+    pair = SidePair(BARE, Mode.SYNC, 1, Side(), Side(), None)
     pair.tool.add(10.0, 100, tool)
     pair.other.add(10.0, 100, other)
     judged = find_targets(Result((pair,), Outcomes({}, {})))
@@ -161,7 +161,7 @@ def test_a_time_that_is_off_by_less_than_it_scatters_is_open() -> None:
 def test_windows_in_which_no_ask_ended_miss_their_targets() -> None:
     targets = find_targets(result(Side()))
     assert not any(target.met for target in targets[:-4])
-    without = [Pair(BARE, mode, 8, side(100), Side(), 0.0002) for mode in Mode]
+    without = [SidePair(BARE, mode, 8, side(100), Side(), 0.0002) for mode in Mode]
     judged = find_targets(Result(tuple(without), result(side(100)).outcomes))
     assert not any(target.met for target in judged[:-4]), "nothing to compare with"
     out = io.StringIO()

@@ -7,7 +7,7 @@ import numpy as np
 from loadgen.datasets import (
     Checks,
     GroundTruth,
-    Wanted,
+    GroundTruthKey,
     open_dataset,
 )
 from loadgen.locust_plugin.preparation.answers import find_ground_truths
@@ -22,7 +22,7 @@ def truth(number: int) -> GroundTruth:
 def armed(every: int, queries: list[object]) -> Checks:
     checks = Checks()
     checks.begin()
-    checks.arm(every, [(Wanted(1), queries)], str)
+    checks.arm(every, [(GroundTruthKey(1), queries)], str)
     return checks
 
 

@@ -4,10 +4,10 @@ import socket
 
 import pytest
 
-from loadgen.cli.heartbeat import Heartbeat, Word, hear
+from loadgen.cli.heartbeat import Heartbeat, PreparationStatus, hear
 from loadgen.cli.main import main
 from loadgen.cli.prepare import await_server
-from loadgen.cli.wait import GONE_SECONDS, SILENT_SECONDS, Look, Watch, is_listening, is_named
+from loadgen.cli.wait import GONE_SECONDS, SILENT_SECONDS, MasterLiveness, MasterObservation, is_listening, is_named
 from loadgen.milvus.store import ServerInfo
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
@@ -17,111 +17,112 @@ def refuse(setting: str) -> SettingsError:
     return SettingsError([Fault(setting, "", "is wrong", "Mend it.")])
 
 
-def judge(watch: Watch, now: float, *, named: bool | None, word: Word | None = None) -> str:
-    return watch.judge(Look(named, word), now)
+def judge(liveness: MasterLiveness, now: float, *, named: bool | None, status: PreparationStatus | None = None) -> str:
+    return liveness.judge(MasterObservation(named, status), now)
 
 
 def test_a_master_whose_name_is_gone_for_long_has_ended() -> None:
-    watch = Watch(end=1e6)
-    assert judge(watch, 0, named=True) == ""
-    assert judge(watch, 10, named=False) == ""
-    assert judge(watch, 10 + GONE_SECONDS - 1, named=False) == ""
-    assert "has ended" in judge(watch, 10 + GONE_SECONDS, named=False)
+    liveness = MasterLiveness(end=1e6)
+    assert judge(liveness, 0, named=True) == ""
+    assert judge(liveness, 10, named=False) == ""
+    assert judge(liveness, 10 + GONE_SECONDS - 1, named=False) == ""
+    assert "has ended" in judge(liveness, 10 + GONE_SECONDS, named=False)
 
 
 def test_a_name_that_comes_back_has_not_gone() -> None:
-    watch = Watch(end=1e6)
+    liveness = MasterLiveness(end=1e6)
     for now in (0, 100, 200, 300):
-        assert judge(watch, now, named=True) == ""
-        assert judge(watch, now + 10, named=False) == ""
+        assert judge(liveness, now, named=True) == ""
+        assert judge(liveness, now + 10, named=False) == ""
 
 
 def test_a_name_that_was_never_there_is_waited_for_as_long_as_a_node_may_be_sought() -> None:
-    watch = Watch(end=1e6, unnamed_seconds=900)
-    assert judge(watch, 50, named=False) == ""
-    assert judge(watch, 949, named=False) == ""
-    assert "has had no name for 900 s" in judge(watch, 950, named=False)
-    patient = Watch(end=1000, unnamed_seconds=5000)
+    liveness = MasterLiveness(end=1e6, unnamed_seconds=900)
+    assert judge(liveness, 50, named=False) == ""
+    assert judge(liveness, 949, named=False) == ""
+    assert "has had no name for 900 s" in judge(liveness, 950, named=False)
+    patient = MasterLiveness(end=1000, unnamed_seconds=5000)
     assert judge(patient, 0, named=False) == ""
     assert "did not become ready" in judge(patient, 1000, named=False)
 
 
-@pytest.mark.parametrize("word", [None, Word.PREPARING])
-def test_a_master_that_has_its_name_may_prepare_for_hours(word: Word | None) -> None:
-    watch = Watch(end=21_600, unnamed_seconds=900, has_heartbeat=word is not None)
+@pytest.mark.parametrize("status", [None, PreparationStatus.PREPARING])
+def test_a_master_that_has_its_name_may_prepare_for_hours(status: PreparationStatus | None) -> None:
+    liveness = MasterLiveness(end=21_600, unnamed_seconds=900, has_heartbeat=status is not None)
     for now in range(0, 800, 100):
-        assert judge(watch, now, named=False) == ""
+        assert judge(liveness, now, named=False) == ""
     for now in range(800, 21_600, 100):
-        assert judge(watch, now, named=True, word=word) == ""
-    assert "did not become ready" in judge(watch, 21_600, named=True, word=word)
+        assert judge(liveness, now, named=True, status=status) == ""
+    assert "did not become ready" in judge(liveness, 21_600, named=True, status=status)
 
 
 def test_a_silent_name_server_says_nothing_about_the_master() -> None:
     for first in (True, None):
-        watch = Watch(end=1e6, has_heartbeat=True)
+        liveness = MasterLiveness(end=1e6, has_heartbeat=True)
         looks = ((0, first), (10, None), (5000, None))
-        assert [judge(watch, now, named=named) for now, named in looks] == ["", "", ""]
+        assert [judge(liveness, now, named=named) for now, named in looks] == ["", "", ""]
 
 
 def test_a_master_that_was_heard_and_is_silent_has_ended_although_its_name_is_there() -> None:
-    watch = Watch(end=1e6, has_heartbeat=True)
+    liveness = MasterLiveness(end=1e6, has_heartbeat=True)
     for now in (0, 50, 100):
-        assert judge(watch, now, named=True, word=Word.PREPARING) == ""
-    assert judge(watch, 101, named=True) == ""
-    assert judge(watch, 101 + SILENT_SECONDS - 1, named=True) == ""
+        assert judge(liveness, now, named=True, status=PreparationStatus.PREPARING) == ""
+    assert judge(liveness, 101, named=True) == ""
+    assert judge(liveness, 101 + SILENT_SECONDS - 1, named=True) == ""
     assert (
-        judge(watch, 101 + SILENT_SECONDS, named=True) == f"has not answered for {SILENT_SECONDS:.0f} s: it has ended"
+        judge(liveness, 101 + SILENT_SECONDS, named=True)
+        == f"has not answered for {SILENT_SECONDS:.0f} s: it has ended"
     )
 
 
 def test_a_master_that_is_heard_again_goes_on() -> None:
-    watch = Watch(end=1e6, has_heartbeat=True)
+    liveness = MasterLiveness(end=1e6, has_heartbeat=True)
     for start in (0, 100, 200):
-        assert judge(watch, start, named=True, word=Word.PREPARING) == ""
-        assert judge(watch, start + 1, named=True) == ""
-        assert judge(watch, start + SILENT_SECONDS, named=True) == ""
+        assert judge(liveness, start, named=True, status=PreparationStatus.PREPARING) == ""
+        assert judge(liveness, start + 1, named=True) == ""
+        assert judge(liveness, start + SILENT_SECONDS, named=True) == ""
 
 
 def test_the_first_heartbeat_may_take_as_long_as_an_image_is_pulled() -> None:
-    watch = Watch(end=1e6, unnamed_seconds=900, has_heartbeat=True)
-    assert judge(watch, 0, named=True) == ""
-    assert judge(watch, 899, named=True) == ""
-    assert "has not answered for 900 s" in judge(watch, 900, named=True)
-    assert judge(Watch(end=1e6), 20_000, named=True) == "", "without a heartbeat silence says nothing"
+    liveness = MasterLiveness(end=1e6, unnamed_seconds=900, has_heartbeat=True)
+    assert judge(liveness, 0, named=True) == ""
+    assert judge(liveness, 899, named=True) == ""
+    assert "has not answered for 900 s" in judge(liveness, 900, named=True)
+    assert judge(MasterLiveness(end=1e6), 20_000, named=True) == "", "without a heartbeat silence says nothing"
 
 
 def test_a_preparation_that_failed_ends_the_wait_at_once_and_an_interrupted_one_is_awaited_again() -> None:
-    watch = Watch(end=1e6, unnamed_seconds=900, has_heartbeat=True)
-    assert judge(watch, 0, named=True, word=Word.INTERRUPTED) == ""
-    assert judge(watch, 1 + GONE_SECONDS + SILENT_SECONDS, named=False) == "", "another node is sought"
-    assert judge(watch, 500, named=True) == ""
-    assert judge(watch, 600, named=True, word=Word.PREPARING) == ""
-    assert judge(watch, 601, named=False) == ""
-    assert "its name is gone" in judge(watch, 601 + GONE_SECONDS, named=False), "the patience was for one move"
-    assert judge(watch, 700, named=True, word=Word.FAILED) == "could not prepare its data"
+    liveness = MasterLiveness(end=1e6, unnamed_seconds=900, has_heartbeat=True)
+    assert judge(liveness, 0, named=True, status=PreparationStatus.INTERRUPTED) == ""
+    assert judge(liveness, 1 + GONE_SECONDS + SILENT_SECONDS, named=False) == "", "another node is sought"
+    assert judge(liveness, 500, named=True) == ""
+    assert judge(liveness, 600, named=True, status=PreparationStatus.PREPARING) == ""
+    assert judge(liveness, 601, named=False) == ""
+    assert "its name is gone" in judge(liveness, 601 + GONE_SECONDS, named=False), "the patience was for one move"
+    assert judge(liveness, 700, named=True, status=PreparationStatus.FAILED) == "could not prepare its data"
 
 
 def test_a_master_that_returns_is_awaited_as_long_as_one_that_has_no_address() -> None:
-    watch = Watch(end=1e6, unnamed_seconds=900, has_heartbeat=True, returns=True)
+    liveness = MasterLiveness(end=1e6, unnamed_seconds=900, has_heartbeat=True, returns=True)
     for start in (0, 2000):
-        assert judge(watch, start, named=True, word=Word.PREPARING) == ""
-        assert judge(watch, start + 1, named=False) == ""
-        assert judge(watch, start + 900, named=False) == ""
-        assert judge(watch, start + 1000, named=True, word=Word.PREPARING) == ""
-        assert judge(watch, start + 1001, named=True) == ""
-        assert judge(watch, start + 1900, named=True) == ""
-    assert judge(watch, 4000, named=False) == ""
-    assert "its name is gone" in judge(watch, 4900, named=False)
+        assert judge(liveness, start, named=True, status=PreparationStatus.PREPARING) == ""
+        assert judge(liveness, start + 1, named=False) == ""
+        assert judge(liveness, start + 900, named=False) == ""
+        assert judge(liveness, start + 1000, named=True, status=PreparationStatus.PREPARING) == ""
+        assert judge(liveness, start + 1001, named=True) == ""
+        assert judge(liveness, start + 1900, named=True) == ""
+    assert judge(liveness, 4000, named=False) == ""
+    assert "its name is gone" in judge(liveness, 4900, named=False)
 
 
 def test_a_heartbeat_is_heard_over_both_families_until_its_last_word() -> None:
     with Heartbeat(0) as heartbeat:
-        assert hear("127.0.0.1", heartbeat.port, 5) is Word.PREPARING
+        assert hear("127.0.0.1", heartbeat.port, 5) is PreparationStatus.PREPARING
         if socket.has_dualstack_ipv6():
-            assert hear("::1", heartbeat.port, 5) is Word.PREPARING
-        heartbeat.parting = Word.INTERRUPTED
+            assert hear("::1", heartbeat.port, 5) is PreparationStatus.PREPARING
+        heartbeat.parting = PreparationStatus.INTERRUPTED
         heartbeat.say_goodbye(0)
-        assert hear("127.0.0.1", heartbeat.port, 5) is Word.INTERRUPTED
+        assert hear("127.0.0.1", heartbeat.port, 5) is PreparationStatus.INTERRUPTED
 
 
 def test_what_answers_otherwise_is_no_heartbeat() -> None:

@@ -13,9 +13,9 @@ from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.comparison import (
     MODES,
-    Comparison,
+    ComparisonResult,
     Crossover,
-    Ratio,
+    RatioEstimate,
     Verdict,
     compare_phases,
     find_crossover,
@@ -35,7 +35,7 @@ def steady(
     return SlicedPhase(mode, SliceTable.of(pieces))
 
 
-def compare(*phases: SlicedPhase, reasons: Sequence[str] = ()) -> Comparison:
+def compare(*phases: SlicedPhase, reasons: Sequence[str] = ()) -> ComparisonResult:
     return compare_phases(phases, np.random.default_rng(3), reasons)
 
 
@@ -151,20 +151,20 @@ def test_a_slice_without_length_is_refused() -> None:
 @pytest.mark.parametrize(
     ("ratio", "reasons", "verdict"),
     [
-        (Ratio(1.2, 1.01, 1.4), (), "variant"),
-        (Ratio(1.2, 1.0, 1.4), (), "no difference"),
-        (Ratio(0.9, 0.8, 1.0), (), "no difference"),
-        (Ratio(0.9, 0.8, 0.99), (), "baseline"),
-        (Ratio(0.9, 0.8, 0.99), ("other recall",), "invalid"),
+        (RatioEstimate(1.2, 1.01, 1.4), (), "variant"),
+        (RatioEstimate(1.2, 1.0, 1.4), (), "no difference"),
+        (RatioEstimate(0.9, 0.8, 1.0), (), "no difference"),
+        (RatioEstimate(0.9, 0.8, 0.99), (), "baseline"),
+        (RatioEstimate(0.9, 0.8, 0.99), ("other recall",), "invalid"),
         (None, (), "invalid"),
     ],
 )
-def test_the_words_follow_the_interval(ratio: Ratio | None, reasons: tuple[str, ...], verdict: str) -> None:
+def test_the_words_follow_the_interval(ratio: RatioEstimate | None, reasons: tuple[str, ...], verdict: str) -> None:
     assert judge(ratio, reasons) == verdict
 
 
-def level(verdict: Verdict, share: float) -> Comparison:
-    return Comparison(MODES, None, None, None, share, verdict, ())
+def level(verdict: Verdict, share: float) -> ComparisonResult:
+    return ComparisonResult(MODES, None, None, None, share, verdict, ())
 
 
 def test_the_crossover_is_the_first_level_from_which_async_goes_on_winning() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from loadgen.results import comparison, regressions
 from loadgen.results.bootstrap import SlicedPhase, Spread
-from loadgen.results.comparison import MODES, Comparison, Ratio, Verdict, compare_phases, judge_arrivals
+from loadgen.results.comparison import MODES, ComparisonResult, RatioEstimate, Verdict, compare_phases, judge_arrivals
 from loadgen.results.estimates import estimate
 from loadgen.results.regressions import find_regressions
 from loadgen.results.series import find_series
@@ -26,9 +26,9 @@ def test_the_share_ahead_is_of_throughput_and_the_share_of_p99_is_of_those_below
     assert (result.share_ahead, result.p99_share) == (0.75, 0.25)
 
 
-def arrivals(dropped: dict[str, float], p99: tuple[float, float, float] = (1.0, 0.9, 1.1)) -> Comparison:
-    ratio = Ratio(1.0, 0.9, 1.1)
-    result = Comparison(MODES, ratio, ratio, Ratio(*p99), 0.5, Verdict.NO_DIFFERENCE, (), 0.4)
+def arrivals(dropped: dict[str, float], p99: tuple[float, float, float] = (1.0, 0.9, 1.1)) -> ComparisonResult:
+    ratio = RatioEstimate(1.0, 0.9, 1.1)
+    result = ComparisonResult(MODES, ratio, ratio, RatioEstimate(*p99), 0.5, Verdict.NO_DIFFERENCE, (), 0.4)
     return judge_arrivals(result, dropped, ())
 
 

@@ -1,6 +1,7 @@
 """Who conducts a run: workers that are late, lost, silent, foreign or return, and what a phase or a run lacks then."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -253,12 +254,32 @@ def test_users_that_a_lost_worker_has_taken_along_have_not_ended_by_themselves(t
 # Bursts
 
 
+def run_burst(made: Cluster, name: str, after: float, seconds: float, phase: Phase = BURST) -> None:
+    """Have the user of a worker run the burst."""
+
+    def end() -> None:
+        made[name].ledger.close(made.time())
+        made[name].over.add(phase.number)
+
+    made.time.after(after, lambda: made[name].ledger.open(phase, made.time()))
+    made.time.after(after + seconds, end)
+
+
 def test_a_burst_is_over_where_one_worker_says_so(two: Cluster) -> None:
     run = two.begin([BURST])
-    two.time.after(3.0, lambda: two["a"].over.add(0))
+    run_burst(two, "a", after=1.0, seconds=2.0)
     two.carry_out()
     assert run.incomplete == ""
+    assert two.ledger.windows[0].seconds == 2.0
     assert any(isinstance(command, IsOver) for command in two["b"].done)
+
+
+def test_a_burst_that_never_began_on_a_worker_does_not_vanish_from_a_complete_run(two: Cluster) -> None:
+    run = two.begin([*closed_phases(1), replace(BURST, number=1)])
+    two.time.after(20.0, lambda: two["a"].over.add(1))
+    two.carry_out()
+    reason = "phase 2 did not run: its user ended before its burst began"
+    assert run.incomplete == f"ended early: 1 of 2 phases ({reason})"
 
 
 @pytest.mark.parametrize("others", [("c",), ()])
@@ -269,7 +290,7 @@ def test_a_burst_whose_worker_vanishes_is_begun_again_or_marked_and_never_waited
     lose(two, "a", after=3.0)
     for name in others:
         add(two, name, after=10.0)
-        two.time.after(30.0, lambda: two["b"].over.add(0))
+        run_burst(two, "b", after=25.0, seconds=5.0, phase=replace(BURST, attempt=1))
     two.carry_out()
     assert two.ledger.windows[0].phase.attempt == len(others)
     assert run.incomplete == ("" if others else "phase 1 lacked 1 of 2 workers")

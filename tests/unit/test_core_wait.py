@@ -54,7 +54,7 @@ def test_the_worst_process_decides_and_unknown_beats_do_not_count() -> None:
             health.add(beat(wait), process)
     assert health.core_wait_ratio == pytest.approx(0.4)
     merged = Health()
-    merged.merge(health.watches["crowded"].as_message(), "worker")
+    merged.merge(health.processes["crowded"].as_message(), "worker")
     assert merged.core_wait_ratio == pytest.approx(0.4)
     assert math.isnan(Health().core_wait_ratio)
 

@@ -9,7 +9,7 @@ import pytest
 
 from loadgen.calibrate import SECONDS
 from loadgen.calibrate.driver import Measurement
-from loadgen.calibrate.plan import BASE, ORDER, RATE, SLOW, STOP_RATE, Kind, make_kinds, make_plan
+from loadgen.calibrate.plan import BASE, ORDER, RATE, SLOW, STOP_RATE, DelayProfile, make_kinds, make_plan
 from loadgen.calibrate.showing import as_json, known_range, show
 from loadgen.calibrate.targets import find_targets
 from loadgen.cli.main import main
@@ -81,7 +81,7 @@ def test_the_plan_stops_for_one_second_in_ten_and_has_both_modes_of_each_kind() 
         assert pairs == {(kind.name, mode) for kind in drive.kinds for mode in Mode}
 
 
-def measured(driver: str, kind: Kind, mode: Mode, extra: float = 0.0, late: float = 0.0002) -> Measurement:
+def measured(driver: str, kind: DelayProfile, mode: Mode, extra: float = 0.0, late: float = 0.0002) -> Measurement:
     """A phase whose times are the known ones and 1.5 ms, and `extra` seconds."""
     times = [seconds + 0.0015 + extra for seconds in kind.delays.known(50, 95, 99, 99.9)]
     four = (times[0], times[1], times[2], times[3])

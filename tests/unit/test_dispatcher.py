@@ -14,7 +14,7 @@ from loadgen.measure.sample import Mode, Outcome
 from loadgen.settings.model import Settings
 from loadgen.users import AsyncUser, SyncUser
 from loadgen.users.arrival_schedule import Share
-from loadgen.users.dispatcher import Dispatcher, Turn
+from loadgen.users.dispatcher import Dispatcher, ShareChange
 from tests.unit.stage import CountingStore, Stage, stage
 
 
@@ -45,7 +45,7 @@ def playing(
     start = perf_counter()
     on.process_state.phase = phase
     on.process_state.ledger.open(phase, start, start + seconds)
-    made.start(start, Turn(0.0, Share()))
+    made.start(start, ShareChange(0.0, Share()))
     yield made
     on.wait_until(lambda: made.is_over, "the end of the schedule")
     assert perf_counter() >= start + seconds
@@ -152,7 +152,7 @@ def test_operations_that_never_come_back_are_counted_as_failed(kind: type[Any]) 
         made = Dispatcher(on.environment, on.process_state, phase, [kind])
         made.prepare()
         on.wait_until(lambda: not made.missing, "all places")
-        made.start(perf_counter(), Turn(0.0, Share()))
+        made.start(perf_counter(), ShareChange(0.0, Share()))
         on.wait_until(lambda: store.calls == 4, "4 operations in flight")
         made.halt()
         made.abandon()
@@ -166,7 +166,7 @@ def test_another_share_in_mid_phase_neither_loses_nor_doubles_an_arrival() -> No
         on.process_state.settings = settings()
         with playing(on, SyncSearch, seconds=0.6) as made:
             on.wait_until(lambda: made.offered >= 10, "some arrivals")
-            made.turn(Turn(0.3, Share(1, 2)))
+            made.reshare(ShareChange(0.3, Share(1, 2)))
         first = min(sample.scheduled for sample in on.samples)
         due = sorted(round((sample.scheduled - first) * 100) for sample in on.samples)
         assert due == [*range(30), *range(31, 60, 2)]

@@ -66,6 +66,17 @@ def test_the_reference_is_that_of_the_model(capsys: pytest.CaptureFixture[str]) 
     assert (DOCS / "reference" / "settings.md").read_text() == capsys.readouterr().out, "run `make docs`"
 
 
+def test_the_list_of_settings_is_by_section_with_choices_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["settings"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    flags = [line.split()[0] for line in lines if line.startswith("--")]
+    assert flags == [f"--{name.replace('_', '-')}" for name in Settings.model_fields]
+    assert [line for line in lines[:-1] if line and line[0] not in "- "] == list(SECTIONS.values())
+    place = lines.index("--metric COSINE|IP|L2 [COSINE]")
+    assert lines[place + 1] == "    similarity metric"
+    assert {"--deadline [30.0 s]", "--fresh", "--top-k [10]", "--host"} <= set(lines)
+
+
 def test_the_reference_has_a_row_of_four_cells_for_every_setting() -> None:
     rows = re.findall(r"^\| `--([a-z-]+)` \|(.*)\|$", (DOCS / "reference" / "settings.md").read_text(), re.MULTILINE)
     assert [name.replace("-", "_") for name, _ in rows] == list(Settings.model_fields)

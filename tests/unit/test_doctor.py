@@ -12,7 +12,7 @@ import pytest
 from pymilvus.exceptions import MilvusException
 
 from loadgen.cli.doctor import command, machine, server
-from loadgen.cli.doctor.finding import Finding, State, from_faults
+from loadgen.cli.doctor.finding import CheckStatus, Finding, from_faults
 from loadgen.cli.main import main
 from loadgen.milvus.store import ServerInfo
 from loadgen.settings.addresses import split_address
@@ -23,7 +23,7 @@ NEEDS = ["locust<3,>=2.47", "pymilvus>=2.6.16,<3", 'h5py>=3; extra == "datasets"
 
 
 def states(findings: Iterator[Finding]) -> list[tuple[str, str]]:
-    return [(one.check, one.state.value) for one in findings]
+    return [(one.check, one.status.value) for one in findings]
 
 
 def test_packages_of_the_wrong_version_or_none_are_named_with_the_command_that_helps() -> None:
@@ -35,10 +35,10 @@ def test_packages_of_the_wrong_version_or_none_are_named_with_the_command_that_h
         return have[name]
 
     old, absent, python = machine.check_packages(lambda _: NEEDS, installed)
-    assert (old.state, old.remedy) == (State.BAD, "pip install 'locust<3,>=2.47'")
+    assert (old.status, old.remedy) == (CheckStatus.BAD, "pip install 'locust<3,>=2.47'")
     assert "locust 2.46.0 is not within" in old.text
     assert (absent.text, absent.remedy) == ("pymilvus is not installed", "pip install 'pymilvus<3,>=2.6.16'")
-    assert python.state is State.OK
+    assert python.status is CheckStatus.OK
     assert python.text.startswith("Python 3.")
     have.update(locust="2.47.1", pymilvus="2.6.17")
     [fine] = machine.check_packages(lambda _: NEEDS, installed)
@@ -50,7 +50,7 @@ def test_a_package_that_is_not_installed_at_all_is_named() -> None:
         raise PackageNotFoundError(name)
 
     [result] = machine.check_packages(wanted)
-    assert result.state is State.BAD
+    assert result.status is CheckStatus.BAD
     assert sys.prefix in result.text
 
 
@@ -79,17 +79,18 @@ def test_cores_are_those_of_the_process_or_of_its_container(text: str | None, co
     ],
 )
 def test_few_cores_and_other_work_are_noted(cores: float, load: float, wanted: list[str]) -> None:
-    assert [one.state for one in machine.check_cores(cores, load)] == wanted
+    assert [one.status for one in machine.check_cores(cores, load)] == wanted
 
 
 def test_few_open_files_no_uvloop_and_proxies_are_noted() -> None:
     assert machine.check_files(1_024).remedy == "ulimit -n 65536 in the shell that starts locust."
-    assert (machine.check_files(4_096).state, machine.check_files(-1).text) == (State.OK, "no limit")
-    assert machine.check_loop(lambda _: None).state is State.NOTE
-    assert machine.check_loop(lambda _: object()).state is State.OK
+    assert (machine.check_files(4_096).status, machine.check_files(-1).text) == (CheckStatus.OK, "no limit")
+    assert machine.check_loop(lambda _: None).status is CheckStatus.NOTE
+    assert machine.check_loop(lambda _: object()).status is CheckStatus.OK
     proxies = machine.check_proxies({"http_proxy": "http://user:secret@proxy", "HTTPS_PROXY": "", "PATH": "/bin"})
-    assert (proxies.state, "http_proxy set" in proxies.text, "secret" in str(proxies)) == (State.NOTE, True, False)
-    assert machine.check_proxies({"no_proxy": "*"}).state is State.OK
+    assert (proxies.status, "http_proxy set" in proxies.text) == (CheckStatus.NOTE, True)
+    assert "secret" not in str(proxies)
+    assert machine.check_proxies({"no_proxy": "*"}).status is CheckStatus.OK
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "addresses", "state"),
+    ("host", "addresses", "status"),
     [
         ("http://127.0.0.1:19530", ["127.0.0.1"], "note"),
         ("http://milvus:19530", ["10.0.0.7"], "note"),
@@ -124,10 +125,10 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     ],
 )
 def test_a_server_on_this_machine_is_noted(
-    monkeypatch: pytest.MonkeyPatch, host: str, addresses: list[str], state: str
+    monkeypatch: pytest.MonkeyPatch, host: str, addresses: list[str], status: str
 ) -> None:
     resolve(monkeypatch, *addresses)
-    assert server.check_place(host, {"10.0.0.7", "127.0.0.1"}).state == state
+    assert server.check_place(host, {"10.0.0.7", "127.0.0.1"}).status == status
 
 
 def test_a_round_trip_is_the_median_of_some(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,9 +136,9 @@ def test_a_round_trip_is_the_median_of_some(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("loadgen.cli.doctor.server.time.perf_counter", lambda: next(times))
     monkeypatch.setattr(socket, "create_connection", lambda *_: socket.socket())
     [near] = server.check_distance("http://milvus")
-    assert (near.state, near.text) == (State.OK, "a round trip takes 1.00 ms")
+    assert (near.status, near.text) == (CheckStatus.OK, "a round trip takes 1.00 ms")
     [far] = server.check_distance("http://milvus")
-    assert (far.state, far.text) == (State.NOTE, "a round trip takes 20.00 ms")
+    assert (far.status, far.text) == (CheckStatus.NOTE, "a round trip takes 20.00 ms")
 
     def refuse(*_: object) -> socket.socket:
         raise ConnectionRefusedError
@@ -148,7 +149,7 @@ def test_a_round_trip_is_the_median_of_some(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("given", "state"),
+    ("given", "status"),
     [
         ({"host": "https://milvus"}, "ok"),
         ({"host": "http://milvus", "token": "root:Milvus"}, "note"),
@@ -156,9 +157,9 @@ def test_a_round_trip_is_the_median_of_some(monkeypatch: pytest.MonkeyPatch) -> 
         ({"host": "http://milvus"}, "ok"),
     ],
 )
-def test_a_token_in_the_clear_is_noted(given: dict[str, object], state: str) -> None:
+def test_a_token_in_the_clear_is_noted(given: dict[str, object], status: str) -> None:
     encryption = server.check_encryption(Settings.parse(given))
-    assert encryption.state == state
+    assert encryption.status == status
     assert "root" not in str(encryption)
 
 
@@ -180,30 +181,30 @@ def test_versions_and_kinds_of_servers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("loadgen.milvus.store.check_server", check)
     result = [server.check_milvus(Settings())[1][0] for _ in range(4)]
-    assert [one.state for one in result] == ["ok", "note", "note", "bad"]
+    assert [one.status for one in result] == ["ok", "note", "note", "bad"]
     assert "2.3, 2.4, 2.5, 2.6" in result[1].text
     assert (result[3].text, result[3].remedy) == ("--token: is required by the server", "Set LOADGEN_TOKEN.")
 
 
 @pytest.mark.parametrize(
-    ("there", "state", "words"),
+    ("there", "status", "words"),
     [(100.5, "ok", "0.50 s ahead"), (98.0, "note", "2.00 s behind"), (None, "ok", "does not tell")],
 )
-def test_clocks_that_differ_are_noted(there: float | None, state: str, words: str) -> None:
+def test_clocks_that_differ_are_noted(there: float | None, status: str, words: str) -> None:
     clock = server.check_clock(there, 100.0)
-    assert (clock.state, words in clock.text) == (state, True)
+    assert (clock.status, words in clock.text) == (status, True)
 
 
 def test_a_finding_is_a_line_and_its_remedy_another() -> None:
     [result] = from_faults("settings", [Fault("top_k", "0", "is below 1", "Choose 1 to 16384.")])
     assert str(result) == "bad   settings    --top-k 0: is below 1\n                  -> Choose 1 to 16384."
-    assert str(Finding("a", State.OK, "x\x1b[2J")) == "ok    a           x\\x1b[2J"
+    assert str(Finding("a", CheckStatus.OK, "x\x1b[2J")) == "ok    a           x\\x1b[2J"
 
 
 def test_the_exit_code_follows_from_what_is_bad(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, two = Finding("x", State.NOTE, "a"), Finding("y", State.BAD, "b")
+    one, two = Finding("x", CheckStatus.NOTE, "a"), Finding("y", CheckStatus.BAD, "b")
     assert command.conclude([one], as_json=False) == 0
     assert command.conclude([one, two], as_json=False) == 1
     assert capsys.readouterr().out.splitlines() == [
@@ -216,8 +217,8 @@ def test_the_exit_code_follows_from_what_is_bad(
         Settings(),
     ]
 
-    def read(_arguments: object, *, needs_host: bool) -> Settings:
-        assert not needs_host
+    def read(_arguments: object, program: str, *, needs_host: bool) -> Settings:
+        assert (program, needs_host) == ("loadgen doctor", False)
         each = given.pop(0)
         if isinstance(each, SettingsError):
             raise each
@@ -240,5 +241,5 @@ def test_a_server_that_dies_while_it_is_looked_at_is_a_finding_and_no_traceback(
 
     monkeypatch.setattr("loadgen.milvus.store.looking.LeaseTable", connect)
     result = server.look_at_clock(Settings.parse({"host": "http://milvus:19530"}))
-    assert (result.check, result.state) == ("clock", State.BAD)
+    assert (result.check, result.status) == ("clock", CheckStatus.BAD)
     assert "server is gone" in result.text

@@ -19,7 +19,7 @@ from loadgen.reports.summary import summarize
 from loadgen.results.comparison import Verdict
 from loadgen.results.levels import find_levels
 from loadgen.results.record import RunRecord
-from loadgen.results.regressions import Word, find_regressions
+from loadgen.results.regressions import RegressionVerdict, find_regressions
 from loadgen.results.requirements import judge_empty, parse_max_empty
 from loadgen.results.verdict import explain
 from loadgen.settings.faults import SettingsError
@@ -173,7 +173,7 @@ def test_a_record_whose_searches_found_nothing_is_no_improvement() -> None:
     old, new = recorded(run({})), recorded(run({Mode.ASYNC: 300}))
     regressions = find_regressions(old, new, 0.05)
     speeds = [one for one in regressions if one.figure in ("throughput", "p50", "p99")]
-    assert [one.word for one in speeds if one.series.variant == Mode.ASYNC] == [Word.INVALID] * 3
+    assert [one.verdict for one in speeds if one.series.variant == Mode.ASYNC] == [RegressionVerdict.INVALID] * 3
     why = "100 % of the answers of NEW were empty"
     assert {one.reason for one in speeds if one.series.variant == Mode.ASYNC} == {why}
-    assert Word.INVALID not in {one.word for one in speeds if one.series.variant == Mode.SYNC}
+    assert RegressionVerdict.INVALID not in {one.verdict for one in speeds if one.series.variant == Mode.SYNC}

@@ -29,20 +29,22 @@ MARK = re.compile(
 GENERATED = re.compile(r"<!-- (?:generated|from the records): .*?<!-- end -->", re.DOTALL)
 ROWS = re.compile(r"^(.*)\n((?:\|.*\n)+)", re.MULTILINE)
 FIGURE = re.compile(r"[\d.,]+( ?%| [kM]?B| ms| s|-[\d.]+)?(;.*)?")
+OTHERS = tuple(
+    HOUSE / name
+    for name in (
+        "k8s/README.md",
+        "k8s/operators/README.md",
+        "examples/README.md",
+        "charts/milvus-loadgen/README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    )
+)
+"""Pages of the site that are not in docs/."""
 PROGRAMS = {
-    "locust",
-    "loadgen",
-    "make",
-    "pip",
-    "export",
-    "printf",
-    "docker",
-    "--variants",
-    "#",
-    "sha256sum",
-    "gh",
-    "cosign",
-}
+    "locust", "loadgen", "make", "pip", "export", "printf", "docker", "--variants", "#", "sha256sum", "gh", "cosign",
+    "helm", "kubectl", "kind", "job=$(kubectl", "for", "until", "done",
+}  # fmt: skip
 """What the lines of a block for a shell begin with: commands to type, never output."""
 HANDWRITTEN = {"guides/find-rate.md", "versions.md"}
 """Exit codes, and versions, which test_release.py compares; no figures of a run."""
@@ -66,9 +68,10 @@ def test_every_record_and_every_message_is_shown_on_a_page() -> None:
     assert {match[2] for match in FIGURES.finditer(text)} == {path.stem for path in FOLDER.glob("*.json")}
 
 
-@pytest.mark.parametrize("path", PAGES, ids=names)
+@pytest.mark.parametrize("path", [*PAGES, *OTHERS], ids=names)
 def test_no_output_is_written_by_hand(path: Path) -> None:
     page = path.read_text()
+    assert re.findall(r"^ *>.*", FENCE.sub("", page), re.MULTILINE) == [], "a quotation would not be rendered"
     for match in FENCE.finditer(page):
         before = page[: match.start()].rstrip("\n").rpartition("\n")[2].strip()
         lines = [line for line in match[3].replace("\\\n", " ").splitlines() if line.strip()]

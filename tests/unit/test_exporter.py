@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadgen.exporters import Exporter, Kind, Role, new_registry
+from loadgen.exporters import Exporter, Role, VariantLabels, new_registry
 from loadgen.exporters.buckets import DURATIONS
 from loadgen.exporters.counting import OPERATIONS
 from loadgen.measure.health import Beat
@@ -20,7 +20,7 @@ from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.settings.model import Settings
 
-KINDS = {mode.value: Kind(mode, "llamaindex") for mode in Mode}
+KINDS = {mode.value: VariantLabels(mode, "llamaindex") for mode in Mode}
 SYNC = {"variant": "sync", "mode": "sync", "client": "llamaindex"}
 ASYNC = {"variant": "async", "mode": "async", "client": "llamaindex"}
 SEARCH = ASYNC | {"operation": "search"}
@@ -209,7 +209,7 @@ def test_only_the_phase_that_runs_now_is_told() -> None:
 
 def test_arrivals_errors_and_recall_are_counted_by_variant() -> None:
     exporter, registry = make()
-    exporter.expect({"wide": Kind(Mode.ASYNC, "llamaindex")}, {})
+    exporter.expect({"wide": VariantLabels(Mode.ASYNC, "llamaindex")}, {})
     exporter.count_dropped("sync", 3)
     exporter.count_dropped("sync")
     exporter.count_task_error("wide")

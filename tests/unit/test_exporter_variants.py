@@ -6,7 +6,7 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from loadgen.exporters import Exporter, Kind, Role, new_registry
+from loadgen.exporters import Exporter, Role, VariantLabels, new_registry
 from loadgen.exporters.buckets import DURATIONS
 from loadgen.exporters.counting import OPERATIONS, SERIES, STAGES, VARIANTS
 from loadgen.exporters.series import LONGEST_LABEL
@@ -20,7 +20,7 @@ from tests.unit.test_exporter import ASYNC, KINDS, OTHER, RUN, SEARCH, make, ser
 COUNT = "loadgen_operations_total"
 OK = {"outcome": "ok"}
 TWO = "async connections=2"
-THREE = KINDS | {TWO: Kind(Mode.ASYNC, "llamaindex")}
+THREE = KINDS | {TWO: VariantLabels(Mode.ASYNC, "llamaindex")}
 SEARCHES = {mode: [Operation("search")] for mode in Mode}
 
 
@@ -82,7 +82,7 @@ def test_long_settings_of_a_variant_are_cut_in_its_description() -> None:
 def test_variants_of_many_runs_are_bounded_and_further_ones_counted_together() -> None:
     exporter, registry = make()
     for run in range(20):
-        exporter.expect({f"v{run}-{number}": Kind(Mode.ASYNC, "llamaindex") for number in range(8)}, SEARCHES)
+        exporter.expect({f"v{run}-{number}": VariantLabels(Mode.ASYNC, "llamaindex") for number in range(8)}, SEARCHES)
         exporter([sample(variant=f"v{run}-{number}") for number in range(8)])
         exporter.count_dropped(f"v{run}-0")
     counted = {line for line in series_of(registry) if line.startswith("loadgen_dropped_total")}
@@ -98,7 +98,7 @@ def test_variants_of_many_runs_are_bounded_and_further_ones_counted_together() -
 def test_operations_of_all_variants_are_bounded_together() -> None:
     exporter, registry = make()
     names = [f"own_{number}" for number in range(OPERATIONS)]
-    variants = {f"v{number}": Kind(Mode.SYNC, "llamaindex") for number in range(40)}
+    variants = {f"v{number}": VariantLabels(Mode.SYNC, "llamaindex") for number in range(40)}
     exporter.expect(variants, {Mode.SYNC: [Operation(name) for name in names]})
     assert sum(len(one.operations) for one in exporter.every.values()) == SERIES + 40 - SERIES // OPERATIONS
     exporter([sample(variant="v39", operation="own_3")])
@@ -108,9 +108,9 @@ def test_operations_of_all_variants_are_bounded_together() -> None:
 
 def test_a_name_that_another_run_gives_to_another_mode_takes_over_no_count() -> None:
     exporter, registry = make()
-    exporter.expect({"mine": Kind(Mode.ASYNC, "llamaindex")}, SEARCHES)
+    exporter.expect({"mine": VariantLabels(Mode.ASYNC, "llamaindex")}, SEARCHES)
     exporter([sample(variant="mine")] * 3)
-    exporter.expect({"mine": Kind(Mode.SYNC, "llamaindex")}, SEARCHES)
+    exporter.expect({"mine": VariantLabels(Mode.SYNC, "llamaindex")}, SEARCHES)
     assert count(registry, variant="mine", mode="sync") == 0
     exporter([sample(variant="mine")])
     assert count(registry, variant="mine", mode="sync") == 1
@@ -119,7 +119,7 @@ def test_a_name_that_another_run_gives_to_another_mode_takes_over_no_count() -> 
 
 def test_a_variant_called_other_is_not_mixed_with_those_that_have_no_series() -> None:
     exporter, registry = make()
-    exporter.expect({"other": Kind(Mode.ASYNC, "llamaindex")}, SEARCHES)
+    exporter.expect({"other": VariantLabels(Mode.ASYNC, "llamaindex")}, SEARCHES)
     exporter([sample(variant="other"), sample(variant="never expected")])
     assert count(registry, variant="other") == 1
     assert registry.get_sample_value(COUNT, OTHER | {"operation": "search"} | OK) == 1
@@ -128,7 +128,7 @@ def test_a_variant_called_other_is_not_mixed_with_those_that_have_no_series() ->
 @pytest.mark.parametrize("name", ['async search-params="ef=64"', "a\\b", "ä, b/c.d+e#2"])
 def test_any_name_can_be_a_label(name: str) -> None:
     exporter, registry = make()
-    exporter.expect({name: Kind(Mode.ASYNC, "llamaindex")}, SEARCHES)
+    exporter.expect({name: VariantLabels(Mode.ASYNC, "llamaindex")}, SEARCHES)
     exporter([sample(variant=name)])
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     assert f'variant="{escaped}"' in generate_latest(registry).decode()
@@ -159,7 +159,7 @@ def test_scrapes_beside_the_hub_neither_fail_nor_show_a_counter_that_falls() -> 
     try:
         for number in range(300):
             names = [f"v{number}-{one}" for one in range(4)]
-            exporter.expect({name: Kind(Mode.ASYNC, "llamaindex") for name in names}, {})
+            exporter.expect({name: VariantLabels(Mode.ASYNC, "llamaindex") for name in names}, {})
             one = Sample(names[0], f"own_{number % 40}", 1.0, 1.0, 1.01, Outcome.OK, 10, stages={f"s{number}": 0.1})
             exporter([one, one._replace(nested=True), one._replace(variant="unknown")])
     finally:
@@ -200,3 +200,15 @@ def test_stages_of_many_runs_do_not_grow_without_end() -> None:
     assert sum(len(series.stages) for series in kept) == STAGES
     other = SEARCH | {"operation": "other", "stage": "other"}
     assert registry.get_sample_value("loadgen_stage_seconds_count", other) == 50
+
+
+def test_stages_of_operations_beyond_the_limit_are_not_mixed() -> None:
+    exporter, registry = make()
+    exporter([sample(operation=f"own_{number}") for number in range(OPERATIONS)])
+    for is_nested in (False, True):
+        for name, seconds in (("late", 0.5), ("later", 0.25)):
+            one = sample(operation=name)._replace(stages={"embed": seconds}, nested=is_nested)
+            exporter([one, one])
+    for name, seconds in (("late", 2.0), ("later", 1.0)):
+        staged = SEARCH | {"operation": name, "stage": "embed"}
+        assert registry.get_sample_value("loadgen_stage_seconds_sum", staged) == seconds

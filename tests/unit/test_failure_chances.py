@@ -5,7 +5,7 @@ import pytest
 
 from loadgen.measure.sample import Outcome
 from loadgen.results.record import RunRecord
-from loadgen.results.regressions import Word, find_regressions, t_quantile
+from loadgen.results.regressions import RegressionVerdict, find_regressions, t_quantile
 from tests.unit.record_support import phase, record, timed
 
 
@@ -16,25 +16,25 @@ def failing(good: int, failed: int) -> RunRecord:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "word"),
+    ("old", "new", "verdict"),
     [
         # 10 % of 200 against 17 % of 400: 2.58 standard errors are 8.0 %
-        ((180, 20), (332, 68), Word.NONE),
+        ((180, 20), (332, 68), RegressionVerdict.NONE),
         # 10 % of 200 against 20 % of 400: 8.4 %
-        ((180, 20), (320, 80), Word.REGRESSION),
+        ((180, 20), (320, 80), RegressionVerdict.REGRESSION),
         # the other way about, with as many asked
-        ((320, 80), (180, 20), Word.IMPROVEMENT),
-        ((332, 68), (180, 20), Word.NONE),
+        ((320, 80), (180, 20), RegressionVerdict.IMPROVEMENT),
+        ((332, 68), (180, 20), RegressionVerdict.NONE),
         # 1.5 % more of very many is certain, 0.9 % is less than is said
-        ((99_000, 1_000), (97_500, 2_500), Word.REGRESSION),
-        ((99_000, 1_000), (98_100, 1_900), Word.NONE),
+        ((99_000, 1_000), (97_500, 2_500), RegressionVerdict.REGRESSION),
+        ((99_000, 1_000), (98_100, 1_900), RegressionVerdict.NONE),
     ],
 )
 def test_failures_are_a_regression_beyond_chance_and_beyond_one_percent(
-    old: tuple[int, int], new: tuple[int, int], word: Word
+    old: tuple[int, int], new: tuple[int, int], verdict: RegressionVerdict
 ) -> None:
     regressions = find_regressions(failing(*old), failing(*new), 0.05)
-    assert [one.word for one in regressions if one.figure == "failures"] == [word] * 2
+    assert [one.verdict for one in regressions if one.figure == "failures"] == [verdict] * 2
     shares = [(one.old, one.new) for one in regressions if one.figure == "failures"]
     assert shares == [(old[1] / sum(old), new[1] / sum(new))] * 2
 

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from loadgen.datasets.filtering import evaluate
 from loadgen.settings.filter_grammar import (
     RELATIONS,
-    Comparison,
-    Drawn,
     Expression,
+    FieldComparison,
     FilterError,
     Junction,
     Likeness,
     Membership,
     Negation,
+    Placeholder,
     bind_values,
-    find_drawn,
+    find_placeholders,
     parse_filter,
     write_filter,
 )
@@ -38,13 +38,13 @@ PYTHON = {
 
 
 def operands(values: st.SearchStrategy[Any], name: str) -> st.SearchStrategy[Any]:
-    return values | st.just(Drawn(name))
+    return values | st.just(Placeholder(name))
 
 
 numbers = st.integers(-3, 5)
 on_numbers = st.sampled_from(NUMBERS).flatmap(
     lambda name: (
-        st.builds(Comparison, st.just(name), st.sampled_from(RELATIONS), operands(numbers, name))
+        st.builds(FieldComparison, st.just(name), st.sampled_from(RELATIONS), operands(numbers, name))
         | st.builds(
             Membership,
             st.just(name),
@@ -54,7 +54,7 @@ on_numbers = st.sampled_from(NUMBERS).flatmap(
     )
 )
 on_texts = st.builds(
-    Comparison, st.just("lang"), st.sampled_from(("==", "!=")), operands(st.sampled_from(TEXTS), "lang")
+    FieldComparison, st.just("lang"), st.sampled_from(("==", "!=")), operands(st.sampled_from(TEXTS), "lang")
 ) | st.builds(
     Membership,
     st.just("lang"),
@@ -101,7 +101,7 @@ def test_a_written_expression_is_read_as_the_same(expression: Expression, values
     bound = bind_values(expression, values)
     text = write_filter(bound)
     assert write_filter(parse_filter(text)) == text
-    assert find_drawn(bound) == ()
+    assert find_placeholders(bound) == ()
 
 
 @pytest.mark.parametrize(

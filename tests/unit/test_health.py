@@ -11,7 +11,7 @@ from loadgen.measure.health import Beat, Health, new_lags
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
-from loadgen.runtime.health_sampler import INTERVAL, HealthSampler, Look
+from loadgen.runtime.health_sampler import INTERVAL, HealthSampler, LoadReading
 from loadgen.runtime.loop import LoopThread
 
 
@@ -197,7 +197,7 @@ def test_a_beat_counts_for_the_phase_that_more_than_half_of_it_lies_in() -> None
     ledger.open(Phase(0, Mode.SYNC, 1, seconds=1), 10.0, 11.0)
     for at in (10.03, 10.07, 10.95, 11.03, 11.07):
         ledger.beat(beat(at=at))
-    assert ledger.windows[0].health.watches[""].hub.get_total_count() == 3
+    assert ledger.windows[0].health.processes[""].hub.get_total_count() == 3
 
 
 def test_a_stall_of_the_generator_that_outlasts_its_phase_counts_for_it() -> None:
@@ -206,7 +206,7 @@ def test_a_stall_of_the_generator_that_outlasts_its_phase_counts_for_it() -> Non
     ledger.open(Phase(1, Mode.SYNC, 1, seconds=1), 11.3, 12.3)
     ledger.beat(Beat(11.25, 0.9, 0.8, 0.7, 0.0, 3))
     assert ledger.windows[0].health.hub.p99 == pytest.approx(0.7, rel=1e-2)
-    assert not ledger.windows[1].health.watches
+    assert not ledger.windows[1].health.processes
 
 
 def test_a_beat_that_fails_is_missing_and_the_next_one_comes(caplog: pytest.LogCaptureFixture) -> None:
@@ -214,7 +214,7 @@ def test_a_beat_that_fails_is_missing_and_the_next_one_comes(caplog: pytest.LogC
     beats: list[Beat] = []
     looks: list[int] = []
 
-    def look() -> Look:
+    def look() -> LoadReading:
         looks.append(1)
         if len(looks) == 1:
             raise AttributeError("no in_flight")

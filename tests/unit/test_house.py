@@ -86,6 +86,17 @@ def test_a_module_has_at_most_300_lines_and_its_functions_40() -> None:
     assert (long, len(MODULES) > 250) == ({}, True)
 
 
+def test_a_class_has_a_name_of_its_own() -> None:
+    """One word for one thing. Each client has an `AsyncClient` and a `SyncClient`: they are one interface."""
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        classes = (node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef))
+        for node in classes:
+            places.setdefault(node.name, []).append(str(path.relative_to(HOUSE)))
+    shared = {name: paths for name, paths in places.items() if len(paths) > 1}
+    assert {name: paths for name, paths in shared.items() if name not in ("AsyncClient", "SyncClient")} == {}
+
+
 def test_a_file_of_tests_has_at_most_300_lines() -> None:
     lengths = {str(path.relative_to(HOUSE)): len(path.read_text().splitlines()) for path in TESTS}
     assert {place: length for place, length in lengths.items() if length > 300} == {}

@@ -7,7 +7,7 @@ import msgpack
 import pytest
 
 from loadgen.control.merged_ledger import MergedLedger
-from loadgen.exporters import Exporter, Kind, Role, new_registry
+from loadgen.exporters import Exporter, Role, VariantLabels, new_registry
 from loadgen.exporters.counting import ITEMS
 from loadgen.measure.histograms import new_histogram
 from loadgen.measure.ledger import Ledger
@@ -41,6 +41,18 @@ def counted(*samples: Sample) -> Ledger:
     ledger.open(PHASE, 5.0, 15.0)
     ledger(samples)
     return ledger
+
+
+def test_an_operation_whose_items_cannot_be_counted_is_counted_without_them() -> None:
+    def count() -> dict[str, int]:
+        raise LookupError("no tokenizer")
+
+    on = Measured(Mode.SYNC)
+    token = on.client.begin("search")
+    with pytest.raises(LookupError, match="no tokenizer"):
+        on.client.end(token, 3, count_items=count)
+    [counted] = on.samples
+    assert (counted.outcome, counted.rows, counted.items, on.client.in_flight) == (Outcome.OK, 3, {}, 0)
 
 
 def test_they_are_summed_up_over_operations_and_workers_and_recorded() -> None:
@@ -122,7 +134,7 @@ def test_metrics_count_them_from_0_without_nested_ones_and_without_bound() -> No
         return registry.get_sample_value("loadgen_items_total", labels)
 
     asked = Operation("ask", items=("tokens_in", "tokens_out"))
-    exporter.expect({"async": Kind(Mode.ASYNC, "rag")}, {Mode.ASYNC: {asked}})
+    exporter.expect({"async": VariantLabels(Mode.ASYNC, "rag")}, {Mode.ASYNC: {asked}})
     assert (value("tokens_in"), value("tokens_out"), value("pages")) == (0, 0, None)
     exporter([sample({"tokens_out": 4}), sample({"tokens_out": 5, "pages": 1}), sample({"tokens_out": 9}, nested=True)])
     assert (value("tokens_in"), value("tokens_out"), value("pages")) == (0, 9, 1)

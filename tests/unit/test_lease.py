@@ -13,11 +13,11 @@ import pytest
 from loadgen.milvus.store import lease as module
 from loadgen.milvus.store.holders import Holder, Use
 from loadgen.milvus.store.lease import Lease
-from loadgen.milvus.store.watching import Life, Pace, Watch
+from loadgen.milvus.store.watching import HolderWatch, LeaseTiming, Life
 from loadgen.settings.faults import SettingsError
 from loadgen.settings.model import Settings
 
-QUICK = Pace(beat=0.05, expiry=60, look=0.01)
+QUICK = LeaseTiming(beat=0.05, expiry=60, poll=0.01)
 
 
 class Table:
@@ -78,7 +78,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> type[Table]:
 
 def new_lease(*, writes: bool = False, reported: list[str] | None = None) -> Lease:
     tell = (reported if reported is not None else []).append
-    return Lease(Settings(collection="c"), "searches", tell, writes=writes, pace=QUICK)
+    return Lease(Settings(collection="c"), "searches", tell, writes=writes, timing=QUICK)
 
 
 def elsewhere(**given: Any) -> Holder:
@@ -257,13 +257,13 @@ def test_a_process_of_this_machine_that_is_gone_holds_nothing(table: type[Table]
     ("age", "life"), [(0, Life.ALIVE), (22, Life.ALIVE), (23, Life.SILENT), (60, Life.DEAD), (-9, Life.ALIVE)]
 )
 def test_with_a_clock_of_the_server_a_row_says_its_age_itself(age: float, life: Life) -> None:
-    watch = Watch(Pace(), clock=lambda: 0.0)
+    watch = HolderWatch(LeaseTiming(), clock=lambda: 0.0)
     assert watch.judge(elsewhere(use=Use.READ), 1_000.0 + age) is life
 
 
 def test_without_one_the_heartbeat_has_to_change_within_our_own_minute() -> None:
     times = [0.0]
-    watch = Watch(Pace(), clock=lambda: times[0])
+    watch = HolderWatch(LeaseTiming(), clock=lambda: times[0])
     holder = replace(elsewhere(use=Use.READ), written=None)
 
     def judged(at: float, beat: int) -> Life:

@@ -9,7 +9,7 @@ import pytest
 from loadgen.control.merged_ledger import MergedLedger
 from loadgen.measure.health import new_lags
 from loadgen.measure.histograms import new_histogram
-from loadgen.measure.ledger import Counted, Ledger
+from loadgen.measure.ledger import Ledger, RunCounts
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, OutcomeClass, Sample
 
@@ -114,7 +114,7 @@ def test_reports_of_two_workers_add_up_to_what_one_process_would_have_counted() 
         if number % 150 == 0:
             for name, worker in enumerate(workers):
                 send(worker, master, 2e6, f"worker {name}")
-    counted: tuple[Counted, ...] = (alone, master)
+    counted: tuple[RunCounts, ...] = (alone, master)
     mine, merged = (ledger.windows[0].operation_stats[Mode.SYNC, "search"] for ledger in counted)
     assert merged.outcomes == mine.outcomes
     assert merged.rows == mine.rows

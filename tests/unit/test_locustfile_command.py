@@ -1,13 +1,17 @@
 """`loadgen run` and `loadgen path`: locustfiles by name."""
 
 import os
+import runpy
 import sys
 from pathlib import Path
 
 import pytest
 
-from loadgen.cli.locustfiles import find_locustfiles
+from loadgen.cli import locust_process
+from loadgen.cli.locustfiles import PROCESS, find_locustfiles
 from loadgen.cli.main import main
+from loadgen.runtime.patching import is_locust_command
+from loadgen.settings.model import Settings
 
 FOLDER = Path(__file__).parents[2] / "locustfiles"
 
@@ -34,7 +38,45 @@ def test_all_locustfiles_are_found_by_their_names() -> None:
 def test_a_run_becomes_locust_with_that_file_and_all_that_follows(rest: list[str]) -> None:
     with pytest.raises(BecameError) as became:
         main(["run", "search", *rest])
-    assert became.value.args == (sys.executable, "-m", "locust", "-f", str(FOLDER / "search.py"), *rest)
+    assert became.value.args == (sys.executable, "-m", PROCESS, "search", str(FOLDER / "search.py"), *rest)
+
+
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """What the process of a run changes of itself is as before after the test."""
+    for name in ("argv", "exit", "excepthook"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    monkeypatch.setenv("LOCUST_LOCUSTFILE", "another.py")
+    return monkeypatch
+
+
+def test_the_process_is_locust_by_the_name_that_was_typed(process: pytest.MonkeyPatch) -> None:
+    assert not is_locust_command()
+    reported: list[object] = []
+
+    def run(module: str) -> None:
+        reported.extend((module, is_locust_command(), os.environ["LOCUST_LOCUSTFILE"]))
+
+    process.setattr(runpy, "run_module", run)
+    process.setattr(sys, "argv", [locust_process.__file__, "rag-query", "/x/rag_query.py", "-t", "10s"])
+    locust_process.main()
+    assert reported == ["locust", True, "/x/rag_query.py"]
+    assert sys.argv == ["loadgen run rag-query", "-t", "10s"]
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_its_help_has_the_name_that_was_typed_and_every_flag_of_both(
+    flag: str, process: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process.setattr(sys, "argv", [locust_process.__file__, "search", str(FOLDER / "search.py"), flag])
+    locust_process.main()
+    out = capsys.readouterr().out
+    assert out.startswith("Searches, blocking and asyncio, side by side")
+    assert "\nUsage: loadgen run search [options] [UserClass ...]\n" in out
+    assert "Usage: locust" not in out
+    assert "__main__" not in out
+    flags = [f"--{name.replace('_', '-')}" for name in Settings.model_fields]
+    assert [name for name in (*flags, "--headless", "--processes") if f"  {name}" not in out.replace(",", " ")] == []
 
 
 @pytest.mark.parametrize("name", ["rag_query", "rag-query"])

@@ -190,7 +190,7 @@ def test_shares_are_of_the_time_and_the_worst_process_decides() -> None:
             health.add(beat(held), process)
     assert health.held_ratios == pytest.approx({"embed": 0.6, "split": 0.1})
     merged = Health()
-    merged.merge(health.watches["busy"].as_message(), "worker")
+    merged.merge(health.processes["busy"].as_message(), "worker")
     assert merged.held_ratios == pytest.approx({"embed": 0.6, "split": 0.1})
     health.add(beat({"embed": 9.0}), "busy")
     assert health.held_ratios["embed"] == 1.0, "a step that began before the phase"

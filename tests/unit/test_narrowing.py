@@ -11,10 +11,10 @@ from loadgen.clients import find_layer
 from loadgen.datasets import (
     Checks,
     GroundTruth,
+    GroundTruthKey,
     MatchingRows,
     Narrowing,
     Narrowings,
-    Wanted,
     find_neighbours,
     name_narrowing,
     open_dataset,
@@ -96,7 +96,7 @@ def test_fewer_matches_than_neighbours_are_all_of_them_and_none_is_no_recall() -
     assert few.recall(1, [], str) is None
     checks = Checks()
     queries = [object(), object(), object()]
-    checks.arm(1, [(Wanted(10, "narrow"), queries)], str)
+    checks.arm(1, [(GroundTruthKey(10, "narrow"), queries)], str)
     checks.learn([GroundTruth(10, few.owners, few.rows, "narrow"), GroundTruth(10, np.array([0]), np.array([9]))])
     for query in queries:
         checks.keep("search", query, ["4", "6"])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.control.merged_ledger import MergedLedger
-from loadgen.exporters import Exporter, Kind, Role, new_registry
+from loadgen.exporters import Exporter, Role, VariantLabels, new_registry
 from loadgen.measure.ledger import Ledger
 from loadgen.measure.objective import NO_OBJECTIVE, Objective, judge, make_objective, parse_objective
 from loadgen.measure.operation import Operation
@@ -157,7 +157,7 @@ def test_a_judged_operation_that_only_failed_has_none() -> None:
 def test_metrics_count_them_from_0_and_without_nested_ones() -> None:
     exporter = Exporter(Role.LOCAL, lambda: 1)
     registry = new_registry(exporter)
-    kinds, performed = {"async": Kind(Mode.ASYNC, "rag")}, {Mode.ASYNC: {ASK, SEARCH}}
+    kinds, performed = {"async": VariantLabels(Mode.ASYNC, "rag")}, {Mode.ASYNC: {ASK, SEARCH}}
 
     def value(operation: str) -> float | None:
         labels = {"variant": "async", "mode": "async", "client": "rag", "operation": operation}

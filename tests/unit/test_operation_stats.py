@@ -84,3 +84,9 @@ def test_an_empty_histogram_has_no_figures() -> None:
     assert math.isnan(mean(new_histogram()))
     assert math.isnan(percentile(new_histogram(), 50))
     assert count_above(new_histogram(), 0.0) == 0
+
+
+def test_the_mean_of_very_many_long_times_is_long() -> None:
+    histogram = new_histogram()
+    histogram.record_value(500_000_000, 1 << 40)
+    assert mean(histogram) == pytest.approx(500, rel=1e-3)

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind, StatusCode
 
-from loadgen.exporters import Exporter, Kind, Role, new_registry
+from loadgen.exporters import Exporter, Role, VariantLabels, new_registry
 from loadgen.exporters.otlp import find_export_faults, sending, start_export, starting
 from loadgen.exporters.otlp.metrics import as_metrics
 from loadgen.exporters.otlp.sending import Export
@@ -40,7 +40,7 @@ def sample(seconds: float = 0.5, **given: Any) -> Sample:
 
 def counting() -> Exporter:
     exporter = Exporter(Role.LOCAL, lambda: 5)
-    exporter.expect({"wire/async": Kind(Mode.ASYNC, "wire")}, {Mode.ASYNC: [Operation("search")]})
+    exporter.expect({"wire/async": VariantLabels(Mode.ASYNC, "wire")}, {Mode.ASYNC: [Operation("search")]})
     exporter.run_id = "r1"
     return exporter
 

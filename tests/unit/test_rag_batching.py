@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from loadgen.clients.rag.embeddings.batching import BatchingThread, ClosedError
+from loadgen.clients.rag.embeddings.batching import BatchingThread, EmbedderClosedError
 from tests.unit.rag_support import CountingEmbedder
 
 LIMIT = 30
@@ -169,9 +169,9 @@ def test_closing_ends_the_thread_and_whoever_waits_is_told() -> None:
     computed, refused = asyncio.run(ask())
     assert order == ["computed", "closed"], "closing waits for the step"
     assert computed == [[1.0, 1.0]]
-    assert isinstance(refused, ClosedError)
+    assert isinstance(refused, EmbedderClosedError)
     assert [one for one in threading.enumerate() if one.name == "embedding"] == []
-    with pytest.raises(ClosedError, match="the embedding model is closed"):
+    with pytest.raises(EmbedderClosedError, match="the embedding model is closed"):
         thread.embed(["x"], is_query=True)
     thread.close()
 

@@ -14,7 +14,7 @@ from loadgen.clients.rag.data import DocumentSource
 from loadgen.clients.rag.documents import token_counter
 from loadgen.clients.rag.models import ModelSpec
 from loadgen.clients.rag.remote import make_remote_llm
-from loadgen.clients.rag.stages import WATCH, Watch
+from loadgen.clients.rag.stages import TIMER, QuestionTimer
 from loadgen.clients.rag.tokens import KEPT_AT_MOST, TokenCounts, note_usage
 from loadgen.measure.sample import Mode, Sample
 from loadgen.settings.model import Settings
@@ -45,14 +45,14 @@ def test_tokens_that_no_model_reports_are_counted_without_the_prompt(mode: Mode,
 
 
 def test_a_stream_without_text_has_no_tokens_although_it_has_its_stages() -> None:
-    watch = Watch()
-    watch.finish(answered=True)
+    timer = QuestionTimer()
+    timer.finish(answered=True)
     answer = SimpleNamespace(source_nodes=[], response_txt="")
     counts = TokenCounts(lambda text: len(text.split()))
-    assert count_answer(counts, "Why is that?", answer, watch) == {"tokens_in": 3, "tokens_out": 0}
-    watch.note_token()
+    assert count_answer(counts, "Why is that?", answer, timer) == {"tokens_in": 3, "tokens_out": 0}
+    timer.note_token()
     answer.response_txt = "two parts"
-    assert count_answer(counts, "Why is that?", answer, watch) == {"tokens_in": 3, "tokens_out": 2}
+    assert count_answer(counts, "Why is that?", answer, timer) == {"tokens_in": 3, "tokens_out": 2}
 
 
 PAIRS = [(one, other) for one in range(5) for other in range(one)]
@@ -100,13 +100,13 @@ def test_what_is_known_is_not_counted_again() -> None:
     ],
 )
 def test_usage_of_all_answers_to_a_question_is_added(usage: Any, expected: tuple[int, int] | None) -> None:
-    token = WATCH.set(watch := Watch())
+    token = TIMER.set(timer := QuestionTimer())
     for _ in range(2):
         note_usage(SimpleNamespace(usage=usage))
     note_usage(None)
-    WATCH.reset(token)
+    TIMER.reset(token)
     note_usage(SimpleNamespace(usage=usage))
-    assert watch.usage == expected
+    assert timer.usage == expected
 
 
 def parts() -> list[ChatResponse]:
@@ -144,7 +144,7 @@ def test_a_remote_model_tells_the_usage_of_its_answer(
     monkeypatch.setattr(OpenAILike, "astream_chat", astream)
     llm = make_remote_llm("m", ModelSpec("openai:m", "http://127.0.0.1:1/v1", "none"))
     messages: Sequence[ChatMessage] = [ChatMessage(content="x")]
-    token = WATCH.set(watch := Watch())
+    token = TIMER.set(timer := QuestionTimer())
 
     async def work() -> int:
         return len(await awaited(await llm.astream_chat(messages))) if stream else bool(await llm.achat(messages))
@@ -153,8 +153,8 @@ def test_a_remote_model_tells_the_usage_of_its_answer(
         number = len(list(llm.stream_chat(messages))) if stream else bool(llm.chat(messages))
     else:
         number = asyncio.run(work())
-    WATCH.reset(token)
-    assert (number, watch.usage) == (3 if stream else 1, (9, 3))
+    TIMER.reset(token)
+    assert (number, timer.usage) == (3 if stream else 1, (9, 3))
 
 
 def test_streams_are_asked_for_their_usage_and_other_answers_are_not() -> None:

@@ -14,9 +14,9 @@ from loadgen.clients.rag.stages import (
     INTER_TOKEN,
     OF_ASK,
     OF_RETRIEVE,
-    WATCH,
+    TIMER,
+    QuestionTimer,
     StageSpans,
-    Watch,
     time_async_search,
     time_search,
     unwatch_spans,
@@ -180,9 +180,9 @@ def test_answers_that_overlap_on_threads_have_their_own_stages() -> None:
 def test_code_outside_of_a_measured_call_is_not_watched() -> None:
     engine = make_engine(Scripted())
     ask(Mode.SYNC, engine)
-    assert WATCH.get() is None
+    assert TIMER.get() is None
     engine.retriever.retrieve(QUESTION)
-    assert WATCH.get() is None
+    assert TIMER.get() is None
 
 
 def test_the_handler_is_registered_once_and_keeps_no_spans() -> None:
@@ -195,11 +195,11 @@ def test_the_handler_is_registered_once_and_keeps_no_spans() -> None:
 
 
 def test_spans_that_never_began_leave_no_stage() -> None:
-    watch = Watch()
-    watch.leave("VectorIndexRetriever.retrieve-1", "retrieve")
-    watch.note_token()
-    assert "retrieve" not in watch.finish(answered=False)
-    assert "first_token" not in watch.finish(answered=False)
+    timer = QuestionTimer()
+    timer.leave("VectorIndexRetriever.retrieve-1", "retrieve")
+    timer.note_token()
+    assert "retrieve" not in timer.finish(answered=False)
+    assert "first_token" not in timer.finish(answered=False)
 
 
 class Searching:
@@ -228,15 +228,15 @@ def test_each_search_of_a_question_is_a_time_and_one_that_fails_is_none(mode: Mo
         awaited = time_async_search(client.asearch)
         call = lambda: asyncio.run(awaited("c", limit=3))  # noqa: E731
     assert call() == ("c", 3), "outside of a question"
-    context = WATCH.set(watch := Watch())
+    context = TIMER.set(timer := QuestionTimer())
     try:
         assert [call(), call()] == [("c", 3)] * 2
         client.error = RuntimeError("no answer")
         with pytest.raises(RuntimeError, match="no answer"):
             call()
     finally:
-        WATCH.reset(context)
-    searches = watch.finish(answered=False)["search"]
+        TIMER.reset(context)
+    searches = timer.finish(answered=False)["search"]
     assert isinstance(searches, tuple)
     assert len(searches) == 2
     assert min(searches) >= 0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.measure.rate_curve import Points, RateCurve
-from loadgen.users.arrival_schedule import NamedOffset, Pace, Share, offsets
+from loadgen.users.arrival_schedule import ArrivalSchedule, NamedOffset, Share, offsets
 
 SPIKE: Points = ((0.0, 0.0), (10.0, 100.0), (12.0, 100.0), (12.5, 20.0), (30.0, 20.0))
 RATES = st.floats(0, 50, allow_nan=False).map(lambda rate: round(rate, 3))
@@ -23,14 +23,14 @@ def curves(draw: st.DrawFn) -> Points:
     return tuple((sum(gaps[:place]) / 10, rate) for place, rate in enumerate(rates))
 
 
-def arrivals(pace: Pace, parts: int, until: float, after: float = 0.0) -> list[float]:
-    streams = (offsets(pace, Share(index, parts), after) for index in range(parts))
+def arrivals(schedule: ArrivalSchedule, parts: int, until: float, after: float = 0.0) -> list[float]:
+    streams = (offsets(schedule, Share(index, parts), after) for index in range(parts))
     return sorted(due for stream in streams for due in takewhile(lambda due: due < until, stream))
 
 
-def pace(points: Points, model: str = "constant", **named: Points) -> Pace:
+def schedule(points: Points, model: str = "constant", **named: Points) -> ArrivalSchedule:
     own = tuple(named.items()) or (("", points),)
-    return Pace(model, 1.0, seed=3, phase=1, curves=own)  # type: ignore[arg-type]
+    return ArrivalSchedule(model, 1.0, seed=3, phase=1, curves=own)  # type: ignore[arg-type]
 
 
 def test_a_curve_is_linear_between_its_points_and_constant_outside() -> None:
@@ -70,9 +70,9 @@ def test_even_arrivals_are_as_many_as_the_integral_of_the_profile_whoever_shares
     points: Points, parts: int
 ) -> None:
     end = points[-1][0]
-    result = arrivals(pace(points), parts, end)
+    result = arrivals(schedule(points), parts, end)
     assert abs(len(result) - RateCurve(points).count(0.0, end)) <= 1
-    assert result == pytest.approx(arrivals(pace(points), 1, end))
+    assert result == pytest.approx(arrivals(schedule(points), 1, end))
 
 
 @given(curves(), st.integers(1, 3), st.integers(1, 3), st.floats(0, 1))
@@ -81,9 +81,9 @@ def test_another_split_of_a_profile_loses_and_doubles_none(
 ) -> None:
     end = points[-1][0]
     moment = share * end
-    whole = arrivals(pace(points), 1, end)
-    early = [due for due in arrivals(pace(points), before, end) if due < moment - 1e-6]
-    late = arrivals(pace(points), since, end, after=moment)
+    whole = arrivals(schedule(points), 1, end)
+    early = [due for due in arrivals(schedule(points), before, end) if due < moment - 1e-6]
+    late = arrivals(schedule(points), since, end, after=moment)
     at_the_change = sum(abs(due - moment) <= 2e-6 for due in whole)
     assert abs(len(early) + len(late) - len(whole)) <= at_the_change
 
@@ -92,13 +92,13 @@ def test_another_split_of_a_profile_loses_and_doubles_none(
 def test_random_arrivals_are_as_many_as_the_integral_but_for_chance(points: Points, parts: int, seed: int) -> None:
     end = points[-1][0]
     expected = RateCurve(points).count(0.0, end)
-    result = arrivals(Pace("poisson", 1.0, seed, 1, (("", points),)), parts, end)
+    result = arrivals(ArrivalSchedule("poisson", 1.0, seed, 1, (("", points),)), parts, end)
     assert abs(len(result) - expected) <= 6 * math.sqrt(expected) + 6
     assert result == sorted(result)
 
 
 def test_rates_by_operation_are_separate_streams_in_one_order() -> None:
-    mix = pace((), search=((0.0, 200.0),), insert=((0.0, 20.0),))
+    mix = schedule((), search=((0.0, 200.0),), insert=((0.0, 20.0),))
     result = [due for due in arrivals(mix, 1, 10.0) if isinstance(due, NamedOffset)]
     counts = {name: sum(due.operation == name for due in result) for name in ("search", "insert")}
     assert (counts, len(result)) == ({"search": 2_000, "insert": 200}, 2_200)
@@ -108,7 +108,7 @@ def test_rates_by_operation_are_separate_streams_in_one_order() -> None:
 
 
 def test_after_the_last_arrival_nothing_is_due() -> None:
-    stream = offsets(pace(((0.0, 10.0), (1.0, 10.0), (1.5, 0.0))), Share())
+    stream = offsets(schedule(((0.0, 10.0), (1.0, 10.0), (1.5, 0.0))), Share())
     result = [next(stream) for _ in range(20)]
     assert sum(due < math.inf for due in result) == pytest.approx(12.5, abs=1)
     assert result[-1] == math.inf

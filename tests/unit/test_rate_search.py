@@ -4,15 +4,24 @@ import math
 
 import pytest
 
-from loadgen.control.rate_search import Backlog, Finding, Outcome, RateSearch, SearchPlan, SearchTurns, Step, Verdict
+from loadgen.control.rate_search import (
+    Backlog,
+    RateFinding,
+    RateSearch,
+    RateSearchOutcome,
+    SearchPlan,
+    SearchTurns,
+    Step,
+    StepVerdict,
+)
 from loadgen.control.rate_search.turns import ROUGH
 
-PASSES = Verdict(passes=True)
-FAILS = Verdict(passes=False, reason="search p99 < 50 ms: 61 ms")
-LIMIT = Verdict(passes=False, reason="the generator used 97% of its core", is_generator=True)
+PASSES = StepVerdict(passes=True)
+FAILS = StepVerdict(passes=False, reason="search p99 < 50 ms: 61 ms")
+LIMIT = StepVerdict(passes=False, reason="the generator used 97% of its core", is_generator=True)
 
 
-def follow(edge: float, above: Verdict = FAILS, first: float = 10.0) -> RateSearch:
+def follow(edge: float, above: StepVerdict = FAILS, first: float = 10.0) -> RateSearch:
     search = RateSearch(first, 1.0)
     for _ in range(100):
         if search.is_over:
@@ -25,7 +34,7 @@ def follow(edge: float, above: Verdict = FAILS, first: float = 10.0) -> RateSear
 def test_a_sharp_edge_is_found_within_2_per_cent_and_30_steps(edge: float) -> None:
     search = follow(edge)
     result = search.find()
-    assert result.outcome is Outcome.LIMIT
+    assert result.outcome is RateSearchOutcome.LIMIT
     assert result.rate == pytest.approx(edge, rel=0.02)
     assert result.low <= edge * 1.005
     assert result.high >= edge * 0.995
@@ -51,7 +60,7 @@ def test_one_mishap_far_below_the_edge_does_not_decide() -> None:
 def test_the_lowest_rate_that_fails_twice_ends_the_search() -> None:
     search = follow(0.5)
     assert [one.rate for one in search.trials] == [10.0, 5.0, 2.5, 1.25, 1.0, 1.0]
-    assert search.find() == Finding(Outcome.NONE, 1.0, reason=FAILS.reason)
+    assert search.find() == RateFinding(RateSearchOutcome.NONE, 1.0, reason=FAILS.reason)
 
 
 def test_one_step_at_the_lowest_rate_that_passes_by_chance_is_no_result() -> None:
@@ -61,17 +70,17 @@ def test_one_step_at_the_lowest_rate_that_passes_by_chance_is_no_result() -> Non
             break
         search.observe(search.rate, PASSES if len(search.trials) == 5 else FAILS)
     assert search.is_over
-    assert search.find() == Finding(Outcome.NONE, 1.0, reason=FAILS.reason)
+    assert search.find() == RateFinding(RateSearchOutcome.NONE, 1.0, reason=FAILS.reason)
 
 
 def test_without_a_failure_the_result_is_a_lower_bound() -> None:
     search = follow(math.inf)
-    assert search.find() == Finding(Outcome.AT_LEAST, 1_000_000.0)
+    assert search.find() == RateFinding(RateSearchOutcome.AT_LEAST, 1_000_000.0)
 
 
 def test_a_generator_at_its_limit_is_the_result() -> None:
     result = follow(3_900.0, LIMIT).find()
-    assert result.outcome is Outcome.GENERATOR
+    assert result.outcome is RateSearchOutcome.GENERATOR
     assert result.rate == pytest.approx(3_900, rel=0.02)
     assert result.reason == LIMIT.reason
 
@@ -90,21 +99,23 @@ def test_a_generator_that_was_at_its_limit_by_chance_is_measured_again() -> None
 def test_a_step_that_is_not_counted_is_not_said_to_have_passed() -> None:
     search = RateSearch(10.0, 1.0)
     search.observe(10.0, LIMIT)
-    assert search.find() == Finding(Outcome.GENERATOR, 10.0, reason=LIMIT.reason), "nothing passed, nothing is held"
+    assert search.find() == RateFinding(RateSearchOutcome.GENERATOR, 10.0, reason=LIMIT.reason), (
+        "nothing passed, nothing is held"
+    )
     search.observe(10.0, PASSES)
-    assert search.find() == Finding(Outcome.AT_LEAST, 10.0)
+    assert search.find() == RateFinding(RateSearchOutcome.AT_LEAST, 10.0)
     search.observe(20.0, LIMIT)
-    assert search.find() == Finding(Outcome.AT_LEAST, 10.0, reason=LIMIT.reason)
+    assert search.find() == RateFinding(RateSearchOutcome.AT_LEAST, 10.0, reason=LIMIT.reason)
     search.observe(20.0, PASSES)
-    assert search.find() == Finding(Outcome.AT_LEAST, 20.0)
+    assert search.find() == RateFinding(RateSearchOutcome.AT_LEAST, 20.0)
 
 
 def test_an_interrupted_search_claims_nothing() -> None:
     search = RateSearch(10.0, 1.0)
     search.observe(10.0, PASSES)
     search.observe(20.0, FAILS)
-    assert search.find(interrupted=True) == Finding(Outcome.UNFINISHED)
-    assert search.find().outcome is Outcome.LIMIT
+    assert search.find(interrupted=True) == RateFinding(RateSearchOutcome.UNFINISHED)
+    assert search.find().outcome is RateSearchOutcome.LIMIT
 
 
 PLAN = SearchPlan(seconds=10.0, warmup_seconds=2.0, within=600.0)
@@ -136,7 +147,7 @@ def test_the_limit_of_time_holds_and_its_rest_goes_to_the_other_variants() -> No
     assert turns.is_over
     assert used <= PLAN.within
     result = turns.find()
-    assert result["sync"].outcome is Outcome.NONE
+    assert result["sync"].outcome is RateSearchOutcome.NONE
     assert result["async"].rate == pytest.approx(321, rel=0.02)
 
 
@@ -146,7 +157,7 @@ def test_a_search_that_runs_out_of_time_has_a_wider_interval() -> None:
         turns.observe(step, PASSES if step.rate < 50 else FAILS, step.seconds + step.warmup_seconds + 1)
     assert turns.is_out_of_time
     result = turns.find()["async"]
-    assert result.outcome is Outcome.LIMIT
+    assert result.outcome is RateSearchOutcome.LIMIT
     assert result.low < 50 < result.high
     assert result.high / result.low > 1.1
 

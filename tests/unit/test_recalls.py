@@ -3,7 +3,7 @@
 import pytest
 
 from loadgen.datasets import (
-    Answer,
+    SearchAnswer,
     find_difference,
 )
 from loadgen.measure.recall import Check, Recalls, differ
@@ -76,34 +76,34 @@ def test_reciprocal_ranks_add_up_over_workers_and_answers_without_one_do_not_cou
     assert Recalls().mean_rank is None
 
 
-ONE = Answer(("a", "b", "c"), (0.9, 0.8, 0.7))
+ONE = SearchAnswer(("a", "b", "c"), (0.9, 0.8, 0.7))
 
 
 @pytest.mark.parametrize(
     ("other", "agrees"),
     [
         (ONE, True),
-        (Answer(("a", "b", "c"), (0.900009, 0.8, 0.699991)), True),
-        (Answer(("a", "b", "c"), (0.90002, 0.8, 0.7)), False),
-        (Answer(("a", "b", "d"), (0.9, 0.8, 0.7)), True),  # tied with the last: either is right
-        (Answer(("a", "d", "c"), (0.9, 0.8, 0.7)), False),
-        (Answer(("b", "a", "c"), (0.9, 0.8, 0.7)), False),
-        (Answer(("a", "b"), (0.9, 0.8)), False),
-        (Answer((), ()), False),
+        (SearchAnswer(("a", "b", "c"), (0.900009, 0.8, 0.699991)), True),
+        (SearchAnswer(("a", "b", "c"), (0.90002, 0.8, 0.7)), False),
+        (SearchAnswer(("a", "b", "d"), (0.9, 0.8, 0.7)), True),  # tied with the last: either is right
+        (SearchAnswer(("a", "d", "c"), (0.9, 0.8, 0.7)), False),
+        (SearchAnswer(("b", "a", "c"), (0.9, 0.8, 0.7)), False),
+        (SearchAnswer(("a", "b"), (0.9, 0.8)), False),
+        (SearchAnswer((), ()), False),
     ],
 )
-def test_answers_agree_in_ids_and_scores(other: Answer, agrees: bool) -> None:
+def test_answers_agree_in_ids_and_scores(other: SearchAnswer, agrees: bool) -> None:
     assert (find_difference(MODES, [ONE], [other]) == "") is agrees
     assert (find_difference(MODES, [other], [ONE]) == "") is agrees
 
 
 def test_tied_rows_may_swap() -> None:
-    tied = Answer(("a", "b", "c"), (0.9, 0.9, 0.7))
-    assert find_difference(MODES, [tied], [Answer(("b", "a", "c"), (0.9, 0.9, 0.7))]) == ""
+    tied = SearchAnswer(("a", "b", "c"), (0.9, 0.9, 0.7))
+    assert find_difference(MODES, [tied], [SearchAnswer(("b", "a", "c"), (0.9, 0.9, 0.7))]) == ""
 
 
 def test_the_first_difference_is_told_with_ids_and_scores() -> None:
-    other = Answer(("a", "x", "c"), (0.9, 0.85, 0.7))
+    other = SearchAnswer(("a", "x", "c"), (0.9, 0.85, 0.7))
     assert find_difference(MODES, [ONE, ONE, ONE], [ONE, other, other]) == (
         "sync and async answers differ for 2 of 3 queries; the first is query 1: sync b (0.800000), async x (0.850000)"
     )

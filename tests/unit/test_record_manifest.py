@@ -60,6 +60,12 @@ def test_secrets_of_the_locustfiles_own_are_masked_too(given: str, reported: str
     assert mask_command_line(given.split(), ("--llm-key", "-k")) == reported
 
 
+def test_a_run_by_name_is_told_as_it_was_typed() -> None:
+    arguments = ["loadgen run search", "--require", "search p99 < 50 ms", "--token", "hidden"]
+    assert mask_command_line(arguments) == "loadgen run search --require 'search p99 < 50 ms' --token '***'"
+    assert mask_command_line(["/my dir/locust"]) == "'/my dir/locust'"
+
+
 def test_a_command_line_can_be_pasted_into_a_shell() -> None:
     arguments = ["locust", "--require", "search async p99 < 50 ms"]
     assert mask_command_line(arguments) == "locust --require 'search async p99 < 50 ms'"

@@ -72,13 +72,24 @@ def test_the_slices_of_a_record_of_schema_4_keep_their_times(tmp_path: Path) -> 
     assert empty.times.is_empty
 
 
+def test_times_of_a_few_microseconds_in_a_record_of_schema_4_are_all_kept(tmp_path: Path) -> None:
+    """There, schema 4 had several buckets for each microsecond."""
+    path, values = as_schema_4(tmp_path)
+    times = " ".join(f"{number}:1" for number in range(200))
+    values["phases"][0]["operations"][0]["slices"] = [{"seconds": 1.0, "operations": 200, "times": times}]
+    path.write_text(json.dumps(values))
+    slices = read_record(path).phases[0].operations[0].slices
+    assert slices is not None
+    assert slices.table.counts.sum() == 200
+
+
 def test_slices_of_schema_4_that_are_none_are_refused_immediately(tmp_path: Path) -> None:
     """Where a number may end anywhere between two colons, looking for the place takes 3^60 steps."""
     path, values = as_schema_4(tmp_path)
-    hostile = "1:" + "1111:" * 60 + "x"
-    values["phases"][0]["operations"][0]["slices"] = [{"seconds": 1.0, "operations": 1, "times": hostile}]
-    path.write_text(json.dumps(values))
-    assert "slices" in error_of(path)
+    for hostile in ("1:" + "1111:" * 60 + "x", "500:99999999999"):
+        values["phases"][0]["operations"][0]["slices"] = [{"seconds": 1.0, "operations": 1, "times": hostile}]
+        path.write_text(json.dumps(values))
+        assert "slices" in error_of(path)
 
 
 @pytest.mark.parametrize("phases", [None, 3, [3], [{}], [{"generator": []}], {"0": {}}])

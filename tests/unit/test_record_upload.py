@@ -9,7 +9,7 @@ import pytest
 from loadgen.locust_plugin import record_upload
 from loadgen.locust_plugin.record_upload import RecordUpload
 from loadgen.results.record import object_store
-from loadgen.results.record.object_store import StoreError, check_installed, describe, probe_store
+from loadgen.results.record.object_store import ObjectStoreError, check_installed, describe, probe_store
 from loadgen.settings.faults import SettingsError
 
 URL = "s3://bucket/runs"
@@ -28,7 +28,7 @@ class FakeStore:
         assert self.gate.wait(30)
         if self.refusals:
             self.refusals -= 1
-            raise StoreError("Access Denied")
+            raise ObjectStoreError("Access Denied")
         self.objects[name] = content
 
     def remove(self, name: str) -> None:

@@ -29,8 +29,8 @@ def workflow(name: str) -> dict[str, Any]:
     return loaded
 
 
-def steps_of(job: dict[str, Any]) -> list[dict[str, str]]:
-    steps: list[dict[str, str]] = job.get("steps", [])
+def steps_of(job: dict[str, Any]) -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = job.get("steps", [])
     return steps
 
 
@@ -134,6 +134,14 @@ def test_every_job_ends_in_time_and_may_do_no_more_than_it_says() -> None:
     assert [name for name, given in writing.items() if given["contents"] == "write"] == ["release.yml: announce"]
 
 
+def test_no_checkout_leaves_its_token_to_what_runs_after_it() -> None:
+    steps = [
+        step for _, job in jobs() for step in steps_of(job) if step.get("uses", "").startswith("actions/checkout@")
+    ]
+    assert len(steps) > 3
+    assert {dict(step["with"])["persist-credentials"] for step in steps} == {"false"}
+
+
 def test_every_script_of_a_workflow_is_bash_and_every_target_of_make_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     scripts = [step["run"] for _, job in jobs() for step in steps_of(job) if "run" in step]
@@ -141,6 +149,15 @@ def test_every_script_of_a_workflow_is_bash_and_every_target_of_make_exists() ->
     for script in scripts:
         assert set(re.findall(r"^make ([a-z-]+)", script, re.MULTILINE)) <= targets
         subprocess.run(["bash", "-n", "-c", script], check=True)
+
+
+def test_the_tests_have_what_they_need_beside_python() -> None:
+    """.ci/run installs it on a bare machine; the runner has openssl and Chrome, which the browser tests take."""
+    needed = set(re.findall(r"missing\+=\((\w+)\)", (ROOT / ".ci" / "run").read_text()))
+    steps = [step["run"] for step in steps_of(workflow("ci.yml")["jobs"]["test"]) if "run" in step]
+    [install] = [line for line in steps if "apt-get install" in line]
+    assert {name for name in needed if name in install.split()} == needed - {"openssl", "chromium"} == {"prometheus"}
+    assert steps.index(install) < steps.index("make check")
 
 
 def test_a_release_is_built_by_the_command_that_ci_runs() -> None:

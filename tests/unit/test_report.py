@@ -14,7 +14,7 @@ from loadgen.cli.main import main
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.reports.data_formats import to_csv
 from loadgen.reports.html import to_html
-from loadgen.reports.style import LOOKS
+from loadgen.reports.style import PLOT_STYLES
 from loadgen.reports.summary import summarize
 from loadgen.reports.tables import outcome_table
 from loadgen.results.record import RunRecord, write_record
@@ -108,8 +108,8 @@ def test_what_may_be_wider_than_the_window_is_in_a_named_box_that_the_keyboard_r
 def test_both_modes_have_their_colour_and_their_line_in_every_picture(page: Page, text: str) -> None:
     pictures = [each for each in re.findall(r"<svg.*?</svg>", text, re.DOTALL) if "async to sync" not in each]
     for picture in pictures:
-        for look in LOOKS[:2]:
-            assert look.colour in picture
+        for style in PLOT_STYLES[:2]:
+            assert style.colour in picture
         assert "stroke-dasharray" in picture
     assert page.named("main")
     assert page.named("html") == [{"lang": "en"}]

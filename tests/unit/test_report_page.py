@@ -10,7 +10,7 @@ import pytest
 from loadgen.reports import html, svg
 from loadgen.reports.cover import LINES_AT_MOST, WARNINGS, fit, make_cover
 from loadgen.reports.html import to_html
-from loadgen.reports.style import DARK, INK, LOOKS, NIGHT, PAPER, STAGE_COLOURS
+from loadgen.reports.style import DARK, INK, NIGHT, PAPER, PLOT_STYLES, STAGE_COLOURS
 from loadgen.reports.summary import summarize
 from loadgen.reports.svg import Spot
 from tests.unit.record_support import comparison, manifest, phase, record, timed, variant
@@ -100,16 +100,16 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_eight_looks_have_a_contrast_of_3_to_a_light_and_to_a_dark_page() -> None:
-    for look in LOOKS:
-        assert contrast(look.colour, PAPER) >= 3, look.words
-        assert contrast(look.dark, NIGHT) >= 3, look.words
+    for style in PLOT_STYLES:
+        assert contrast(style.colour, PAPER) >= 3, style.words
+        assert contrast(style.dark, NIGHT) >= 3, style.words
     assert contrast(INK, PAPER) >= 4.5
     assert contrast(DARK[INK], NIGHT) >= 4.5
-    assert len({look.dark for look in LOOKS}) == len({look.colour for look in LOOKS}) == 8
+    assert len({style.dark for style in PLOT_STYLES}) == len({style.colour for style in PLOT_STYLES}) == 8
 
 
 def test_two_looks_differ_in_line_and_marker_or_clearly_in_lightness(eight: str) -> None:
-    for one, other in combinations(LOOKS, 2):
+    for one, other in combinations(PLOT_STYLES, 2):
         lightness = min(contrast(one.colour, other.colour), contrast(one.dark, other.dark))
         assert (one.line != other.line and one.marker != other.marker) or lightness >= 1.5, (one.words, other.words)
     picture = re.search(r'<svg[^>]*aria-labelledby="r0o0-throughput-title.*?</svg>', eight, re.DOTALL)
@@ -119,7 +119,7 @@ def test_two_looks_differ_in_line_and_marker_or_clearly_in_lightness(eight: str)
         colour, dash = re.search(r"--c-([0-9a-f]{6})", style), re.search(r"stroke-dasharray: ([\d.,]+)", style)
         if colour and dash:
             dashes.setdefault(colour[1], set()).add(dash[1])
-    assert {f"#{name}" for name in dashes} == {look.colour for look in LOOKS[1:]}, "the first one is solid"
+    assert {f"#{name}" for name in dashes} == {style.colour for style in PLOT_STYLES[1:]}, "the first one is solid"
     assert len({min(every) for every in dashes.values()}) == 7, "as drawn, not only as asked for"
 
 

@@ -13,7 +13,7 @@ import pytest
 from loadgen.cli.main import main
 from loadgen.reports.html import to_html
 from loadgen.reports.markdown import to_markdown
-from loadgen.reports.style import LOOKS, Look, place_looks
+from loadgen.reports.style import PLOT_STYLES, PlotStyle, assign_plot_styles
 from loadgen.reports.summary import summarize
 from loadgen.results.comparison import Pair
 from loadgen.results.record import RunRecord, read_record, write_record
@@ -134,8 +134,8 @@ def test_every_picture_of_the_page_has_every_variant_in_its_look(five: str) -> N
     lines = [title for title in pictures if "where the time went" not in title and "each variant" not in title]
     assert len(lines) == 4, "throughput, p99, percentiles, timeline"
     for title in lines:
-        for look, name in zip(LOOKS, NAMES, strict=False):
-            assert look.colour in pictures[title], (title, name)
+        for style, name in zip(PLOT_STYLES, NAMES, strict=False):
+            assert style.colour in pictures[title], (title, name)
             assert f">{name}</text>" in pictures[title], (title, name)
     bars = " ".join(re.findall(r">([^<>]*)</text>", pictures["search: where the time went"]))
     for level in ("1 user", "8 users", "32 users"):
@@ -271,7 +271,7 @@ def test_a_record_of_schema_4_is_shown_as_one_of_two_variants(
     ],
 )
 def test_sync_and_async_always_look_the_same_and_eight_variants_differ(names: list[str], places: list[int]) -> None:
-    assert place_looks(names) == dict(zip(names, places, strict=True))
+    assert assign_plot_styles(names) == dict(zip(names, places, strict=True))
 
 
 def luminance(colour: str) -> float:
@@ -283,9 +283,9 @@ def luminance(colour: str) -> float:
 
 def test_looks_differ_in_colour_line_and_marker() -> None:
     for part in ("colour", "line", "marker", "words"):
-        assert len({getattr(look, part) for look in LOOKS}) == len(LOOKS) == 8
-    assert (LOOKS[0].colour, LOOKS[1].colour) == ("#0072b2", "#d55e00"), "of the plain modes, as ever"
-    assert isinstance(LOOKS[7], Look)
+        assert len({getattr(style, part) for style in PLOT_STYLES}) == len(PLOT_STYLES) == 8
+    assert (PLOT_STYLES[0].colour, PLOT_STYLES[1].colour) == ("#0072b2", "#d55e00"), "of the plain modes, as ever"
+    assert isinstance(PLOT_STYLES[7], PlotStyle)
 
 
 def test_one_formatter_shows_every_ratio() -> None:

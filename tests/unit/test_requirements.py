@@ -234,6 +234,17 @@ def test_a_round_in_which_no_operation_ended_meets_nothing_whatever_the_other_ro
     assert [one[1:] for one in result] == [(False, "nothing measured", "async, 8 users")] * 2
 
 
+def test_a_round_in_which_only_other_operations_ended_has_a_rate_of_0() -> None:
+    searched, silent = (phase("async", 8, operation("insert"), *some) for some in ((operation("search"),), ()))
+    for figure, met in (("throughput > 1 /s", False), ("throughput < 9000 /s", True), ("p99 < 1 s", True)):
+        [result] = judge(record(searched, silent, searched), [parse_requirement(f"search {figure}")])
+        assert result.met is met
+    [result] = judge(record(searched, silent), [parse_requirement("search throughput > 1 /s")])
+    assert result[2:] == ("0/s", "async, 8 users")
+    bursts = (phase("async", 8, operation(name), style="async") for name in ("insert", "search"))
+    assert judge(record(*bursts), [parse_requirement("search throughput > 1 /s")])[0].met
+
+
 def test_each_round_is_judged_by_itself() -> None:
     rounds = record(*(phase("async", 8, operation(response=durations(p99=p99))) for p99 in (0.02, 0.06, 0.03)))
     assert judge(rounds, [parse_requirement("search p99 < 50 ms")])[0][1:3] == (False, "60 ms")

@@ -11,11 +11,11 @@ from loadgen.measure.slices import SliceStats
 from loadgen.results.bootstrap import SlicedPhase
 from loadgen.results.changes import find_changes, find_refusals
 from loadgen.results.estimates import Interval, compare_series, estimate
-from loadgen.results.record import RunRecord
-from loadgen.results.regressions import Word, find_regressions, judge_ratio, t_quantile
+from loadgen.results.record import RateSearchRecord, RunRecord
+from loadgen.results.regressions import RegressionVerdict, find_regressions, judge_ratio, t_quantile
 from loadgen.results.series import find_series, percentile
 from tests.unit.record_support import manifest, operation, phase, record, timed, variant
-from tests.unit.simulated_runs import run, words
+from tests.unit.simulated_runs import run, verdicts
 
 
 def test_rounds_of_a_mode_are_added_up_without_loss() -> None:
@@ -92,29 +92,30 @@ def test_phases_that_answered_nothing_have_no_interval() -> None:
 
 
 def test_a_slower_run_is_a_regression_in_throughput_and_a_faster_one_an_improvement() -> None:
-    slower = words(run(100), run(60, 0.02))
-    assert {slower[mode, "throughput"] for mode in ("sync", "async")} == {Word.REGRESSION}
-    assert {slower[mode, figure] for mode in ("sync", "async") for figure in ("p50", "p99")} == {Word.REGRESSION}
-    assert set(words(run(60, 0.02), run(100)).values()) == {Word.IMPROVEMENT}
+    slower = verdicts(run(100), run(60, 0.02))
+    assert {slower[mode, "throughput"] for mode in ("sync", "async")} == {RegressionVerdict.REGRESSION}
+    times = {slower[mode, figure] for mode in ("sync", "async") for figure in ("p50", "p99")}
+    assert times == {RegressionVerdict.REGRESSION}
+    assert set(verdicts(run(60, 0.02), run(100)).values()) == {RegressionVerdict.IMPROVEMENT}
 
 
 @pytest.mark.parametrize(
-    ("interval", "upwards", "word"),
+    ("interval", "upwards", "verdict"),
     [
-        ((0.8, 0.7, 0.9), True, Word.REGRESSION),
-        ((0.8, 0.7, 0.9), False, Word.IMPROVEMENT),
-        ((1.2, 1.1, 1.3), False, Word.REGRESSION),
-        ((1.2, 1.1, 1.3), True, Word.IMPROVEMENT),
-        ((0.8, 0.6, 1.01), True, Word.NONE),
-        ((0.8, 0.6, 1.0), True, Word.NONE),
-        ((1.2, 1.0, 1.4), True, Word.NONE),
-        ((0.96, 0.93, 0.99), True, Word.WITHIN),
+        ((0.8, 0.7, 0.9), True, RegressionVerdict.REGRESSION),
+        ((0.8, 0.7, 0.9), False, RegressionVerdict.IMPROVEMENT),
+        ((1.2, 1.1, 1.3), False, RegressionVerdict.REGRESSION),
+        ((1.2, 1.1, 1.3), True, RegressionVerdict.IMPROVEMENT),
+        ((0.8, 0.6, 1.01), True, RegressionVerdict.NONE),
+        ((0.8, 0.6, 1.0), True, RegressionVerdict.NONE),
+        ((1.2, 1.0, 1.4), True, RegressionVerdict.NONE),
+        ((0.96, 0.93, 0.99), True, RegressionVerdict.WITHIN),
     ],
 )
 def test_the_word_follows_interval_and_tolerance(
-    interval: tuple[float, float, float], upwards: bool, word: Word
+    interval: tuple[float, float, float], upwards: bool, verdict: RegressionVerdict
 ) -> None:
-    assert judge_ratio(Interval(*interval), 0.05, upwards=upwards) is word
+    assert judge_ratio(Interval(*interval), 0.05, upwards=upwards) is verdict
 
 
 def test_more_failures_and_less_recall_are_regressions_whatever_the_tolerance() -> None:
@@ -123,10 +124,10 @@ def test_more_failures_and_less_recall_are_regressions_whatever_the_tolerance() 
     after: dict[str, Any] = {"recall": 0.90, "mrr": 0.7, "outcomes": bad}
     old = record(*(phase(mode, 8, timed([100] * 10, **before)) for mode in ("sync", "async") * 2))
     new = record(*(phase(mode, 8, timed([100] * 10, **after)) for mode in ("sync", "async") * 2))
-    result = words(old, new, tolerance=0.5)
-    assert {result["sync", name] for name in ("failures", "recall", "mrr")} == {Word.REGRESSION}
-    assert words(new, old)["sync", "failures"] is Word.IMPROVEMENT
-    assert ("sync", "failures") not in words(old, old)
+    result = verdicts(old, new, tolerance=0.5)
+    assert {result["sync", name] for name in ("failures", "recall", "mrr")} == {RegressionVerdict.REGRESSION}
+    assert verdicts(new, old)["sync", "failures"] is RegressionVerdict.IMPROVEMENT
+    assert ("sync", "failures") not in verdicts(old, old)
 
 
 def recalls(*values: float) -> RunRecord:
@@ -137,11 +138,11 @@ def recalls(*values: float) -> RunRecord:
 def test_recall_that_scatters_from_round_to_round_is_no_regression_by_chance() -> None:
     """Each round checks other queries, so that few checks tell a recall badly."""
     old, new = recalls(0.99, 0.95, 0.98, 0.96), recalls(0.97, 0.93, 0.96, 0.94)
-    assert words(old, new)["sync", "recall"] is Word.NONE
-    assert words(old, recalls(0.90, 0.86, 0.89, 0.87))["sync", "recall"] is Word.REGRESSION
+    assert verdicts(old, new)["sync", "recall"] is RegressionVerdict.NONE
+    assert verdicts(old, recalls(0.90, 0.86, 0.89, 0.87))["sync", "recall"] is RegressionVerdict.REGRESSION
     steady = recalls(0.97, 0.97, 0.97, 0.97)
-    assert words(steady, recalls(*[0.965] * 4), tolerance=0.0)["sync", "recall"] is Word.NONE
-    assert words(steady, recalls(*[0.955] * 4), tolerance=0.0)["sync", "recall"] is Word.REGRESSION
+    assert verdicts(steady, recalls(*[0.965] * 4), tolerance=0.0)["sync", "recall"] is RegressionVerdict.NONE
+    assert verdicts(steady, recalls(*[0.955] * 4), tolerance=0.0)["sync", "recall"] is RegressionVerdict.REGRESSION
 
 
 def test_phases_that_do_not_count_are_invalid_with_their_reason() -> None:
@@ -158,8 +159,24 @@ def test_phases_that_do_not_count_are_invalid_with_their_reason() -> None:
         (single, "1 of 2 phases"),
     ):
         regressions = find_regressions(run(), other, 0.05)
-        assert {finding.word for finding in regressions} == {Word.INVALID}
+        assert {finding.verdict for finding in regressions} == {RegressionVerdict.INVALID}
         assert all(reason in finding.reason for finding in regressions)
+
+
+def test_an_aborted_phase_is_known_by_the_others_of_its_series() -> None:
+    """Its own slices cover the seconds that it lasted."""
+    whole = [phase(mode, 8, timed([60] * 10, recall=None)) for mode in ("sync", "async", "async")]
+    cut = phase("sync", 8, timed([60] * 4, recall=None), seconds=4.0)
+    other = record(*whole, cut)
+    found = find_regressions(run(), other, 0.05)
+    said = {(finding.series.variant, finding.verdict, finding.reason) for finding in found if finding.figure != "p50"}
+    assert {one for one in said if one[0] == "sync"} == {
+        ("sync", RegressionVerdict.INVALID, "a phase of NEW was aborted")
+    }
+    assert ("async", RegressionVerdict.REGRESSION, "") in said
+    is_sought = RateSearchRecord.model_construct()  # type: ignore[call-arg] # that there is one is enough
+    search = other.model_copy(update={"rate_search": is_sought})
+    assert {finding.reason for finding in find_regressions(run(), search, 0.05)} == {""}
 
 
 def test_at_a_rate_of_arrivals_the_throughput_is_not_judged() -> None:
@@ -208,6 +225,25 @@ def test_other_work_is_refused_unless_it_is_the_change_to_look_at() -> None:
     old, new = old.model_copy(update={"manifest": small}), new.model_copy(update={"manifest": large})
     assert refused(old, new).startswith("rows is 100 in OLD and 1000 in NEW")
     assert refused(old, new, "rows") == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ({"queries_per_search": 1}, {"queries_per_search": 10}, "queries_per_search is 1 in OLD and 10 in NEW"),
+        ({"filter": ""}, {"filter": "year > 2000"}, "filter is none in OLD and year > 2000 in NEW"),
+        ({"search_kind": "dense"}, {"search_kind": "mmr"}, "search_kind is dense in OLD and mmr in NEW"),
+        ({}, {"queries_per_search": 10}, "queries_per_search is none in OLD and 10 in NEW"),
+        ({}, {"queries_per_search": 1, "output_fields": [], "upsert": False, "filter": ""}, ""),
+        ({"queries_per_search": 1}, {}, ""),
+    ],
+)
+def test_searches_that_do_other_work_are_refused_and_settings_that_an_old_version_lacks_are_not(
+    before: dict[str, Any], after: dict[str, Any], reason: str
+) -> None:
+    old, new = (run().model_copy(update={"manifest": manifest(settings=some)}) for some in (before, after))
+    assert refused(old, new).startswith(reason)
+    assert bool(refused(old, new)) is bool(reason)
 
 
 def test_a_variant_that_does_other_work_under_the_same_name_is_refused_unless_that_is_the_change() -> None:

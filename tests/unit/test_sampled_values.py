@@ -15,7 +15,7 @@ from loadgen.milvus.store import drawing, matches, narrow_query, to_query
 from loadgen.milvus.store.drawing import find_undrawable, find_undrawn
 from loadgen.milvus.store.matches import find_lacking
 from loadgen.settings.faults import SettingsError
-from loadgen.settings.filter_grammar import Comparison, parse_filter, write_filter
+from loadgen.settings.filter_grammar import FieldComparison, parse_filter, write_filter
 from loadgen.settings.model import Settings
 from tests.unit.test_existing_fields import TAKEN, info
 
@@ -59,7 +59,7 @@ def test_described_values_are_drawn_as_ever_and_the_others_from_rows() -> None:
 @pytest.mark.parametrize(("value", "shown"), [(True, "on == True"), (False, "on == False")])
 def test_a_truth_value_is_an_expression_since_metadata_filters_have_none(value: bool, shown: str) -> None:
     query = to_query(np.ones(8, dtype=np.float32), settings_with("on == {on}"))
-    result = narrow_query(query, Narrowing(Comparison("on", "==", value)))
+    result = narrow_query(query, Narrowing(FieldComparison("on", "==", value)))
     assert (result.filters, result.arguments) == (None, {"string_expr": shown})
 
 

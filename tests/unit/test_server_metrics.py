@@ -9,7 +9,7 @@ import pytest
 
 from loadgen.measure.server_view import ServerView
 from loadgen.milvus import server_metrics
-from loadgen.milvus.server_metrics import Look, ServerMetrics, compare, count
+from loadgen.milvus.server_metrics import MetricsSnapshot, ServerMetrics, compare, count
 from loadgen.reports.markdown import to_markdown
 from loadgen.reports.server_work import server_table
 from loadgen.reports.summary import summarize
@@ -71,8 +71,8 @@ def test_only_what_matters_is_counted() -> None:
 
 
 def test_what_happened_between_two_looks_in_seconds() -> None:
-    before = Look(10.0, {"search.sum": 100.0, "search.count": 10.0, "failed": 2.0, server_metrics.CPU: 3.0})
-    after = Look(14.0, {
+    before = MetricsSnapshot(10.0, {"search.sum": 100.0, "search.count": 10.0, "failed": 2.0, server_metrics.CPU: 3.0})
+    after = MetricsSnapshot(14.0, {
         "search.sum": 400.0, "search.count": 40.0, "wait.sum": 60.0, "wait.count": 30.0, "insert.sum": 0.0,
         "insert.count": 0.0, "failed": 5.0, "rate_limited": 4.0, server_metrics.CPU: 5.0, server_metrics.MEMORY: 7.0,
     })  # fmt: skip
@@ -83,8 +83,10 @@ def test_what_happened_between_two_looks_in_seconds() -> None:
 
 
 def test_of_a_restarted_server_times_are_unknown_and_nothing_is_negative() -> None:
-    before = Look(0.0, {"search.sum": 900.0, "search.count": 90.0, "failed": 9.0, server_metrics.CPU: 30.0})
-    view = compare(before, Look(2.0, {"search.sum": 50.0, "search.count": 5.0, "failed": 1.0, server_metrics.CPU: 1.0}))
+    before = MetricsSnapshot(0.0, {"search.sum": 900.0, "search.count": 90.0, "failed": 9.0, server_metrics.CPU: 30.0})
+    view = compare(
+        before, MetricsSnapshot(2.0, {"search.sum": 50.0, "search.count": 5.0, "failed": 1.0, server_metrics.CPU: 1.0})
+    )
     assert (view.searches, view.failed) == (0, 0)
     assert math.isnan(view.search)
     assert math.isnan(view.cores)

@@ -21,7 +21,7 @@ from loadgen.milvus.store import ServerInfo
 from loadgen.reports.console import print_tables
 from loadgen.reports.markdown import to_markdown
 from loadgen.reports.summary import summarize
-from loadgen.results.comparison import Ratio
+from loadgen.results.comparison import RatioEstimate
 from loadgen.results.levels import LevelResult, find_levels
 from loadgen.results.record import RunRecord, write_record
 from loadgen.results.verdict import explain
@@ -151,7 +151,7 @@ def test_with_full_rounds_the_figures_are_the_geometric_means_of_the_phases() ->
     assert list(rates) == ["sync", "async"]
     assert all(len(each) >= 2 for each in rates.values())
     ratio = level.comparisons["async"].throughput
-    assert isinstance(ratio, Ratio)
+    assert isinstance(ratio, RatioEstimate)
     for name, value in (("sync", ratio.baseline_value), ("async", ratio.variant_value)):
         assert value == pytest.approx(float(np.exp(np.mean(np.log(rates[name])))))
         assert level.shown_throughput(name) == value

@@ -13,9 +13,9 @@ import pytest
 
 from loadgen.clients.llamaindex import AsyncClient, SyncClient
 from loadgen.control.merged_ledger import MergedLedger
-from loadgen.datasets import Checks, GroundTruth, Wanted
+from loadgen.datasets import Checks, GroundTruth, GroundTruthKey
 from loadgen.measure.health import Beat, Health
-from loadgen.measure.ledger import Counted, Ledger
+from loadgen.measure.ledger import Ledger, RunCounts
 from loadgen.measure.phase import Phase
 from loadgen.measure.recall import Check
 from loadgen.measure.sample import Mode, Outcome, Sample
@@ -150,7 +150,7 @@ def test_a_check_of_an_attempt_that_was_made_again_counts_there() -> None:
 def test_a_look_at_the_process_around_the_opening_of_a_burst_loses_no_check(looks: str) -> None:
     with stage() as at:
         state = at.process_state
-        state.checks.arm(1, [(Wanted(1), state.queries_for("sync"))], str)
+        state.checks.arm(1, [(GroundTruthKey(1), state.queries_for("sync"))], str)
         state.checks.learn([GroundTruth(1, np.arange(1), np.arange(1))])
         beat = Beat(perf_counter(), cpu=0.0, wall=0.1, hub_lag=0.0, loop_lag=0.0, in_flight=1)
         phase = state.phase = Phase(0, Mode.SYNC, 1, operations=1)
@@ -187,7 +187,7 @@ def test_data_that_changes_ends_recall_from_that_phase_on_and_the_phases_before_
         if number == 0:
             worker.spoil(195.0)  # the users of the second phase are there before its window
     master.merge(worker.take_report(400.0), "one")
-    counted: tuple[Counted, ...] = (worker, master)
+    counted: tuple[RunCounts, ...] = (worker, master)
     for ledger in counted:
         assert [window.recalls.changed for window in ledger.windows.values()] == [False, True, True]
     assert [window.recalls.mean for window in master.windows.values()] == [0.75, None, None]
@@ -246,7 +246,7 @@ def test_a_search_is_put_aside_after_its_clock_has_stopped_and_a_change_of_the_d
     queries = [object()]
     for change in ("insert", "delete"):
         checks = Checks()
-        checks.arm(1, [(Wanted(1), queries)], str)
+        checks.arm(1, [(GroundTruthKey(1), queries)], str)
         checks.learn([GroundTruth(1, np.array([0]), np.array([0]))])
         client = kind(Store(), samples.append, checks)
         asyncio.run(call("search", queries[0]))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadgen.clients import base, find_layer, staging
-from loadgen.clients.pymilvus.store import PreparedSearch, Store
+from loadgen.clients.pymilvus.store import PymilvusStore, SearchArguments
 from loadgen.clients.staging import MARKS, METHODS, Marks, time_async_call, time_call
 from loadgen.clients.wire.store import AsyncStore, SyncStore
 from loadgen.measure.sample import Mode, Outcome, Sample
@@ -121,7 +121,7 @@ class Played:
 
     def __init__(self, clock: Clock, layer: str, mode: Mode, *, is_split: bool = True) -> None:
         self.below = FakeClient(clock, mode)
-        store: Any = self.below if layer == "llamaindex" else Store(self.below, "c", "doc_id")
+        store: Any = self.below if layer == "llamaindex" else PymilvusStore(self.below, "c", "doc_id")
         self.samples: list[Sample] = []
         make: Any = find_layer(layer).clients[mode]
         self.client = make(store, self.samples.append)
@@ -129,7 +129,7 @@ class Played:
             self.client.split_operations()
 
     def run(self, operation: str, argument: Any = None) -> Sample:
-        given = PreparedSearch({}) if operation == "search" else argument
+        given = SearchArguments({}) if operation == "search" else argument
         answer = getattr(self.client, operation)(given)
         if self.below.is_async:
             asyncio.run(answer)

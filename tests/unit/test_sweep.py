@@ -158,8 +158,11 @@ def test_a_value_that_was_not_measured_is_left_out() -> None:
 def test_a_phase_that_does_not_count_leaves_no_result() -> None:
     phases = run_of(CURVES)
     saturated = phases[0].generator.model_copy(update={"saturated": True})
+    unwatched = phases[0].generator.model_copy(update={"watched_share": 0.1})
     for change, doubt in (
         ({"generator": saturated}, "the load generator was at its limit"),
+        ({"generator": unwatched}, "the load generator was not monitored"),
+        ({"seconds": 4.0}, "the run was aborted"),
         ({"workers_lost": 1}, "workers or users were lost"),
     ):
         sync, asynchronous = find_sweeps([phases[0].model_copy(update=change), *phases[1:]], sweep_at(0.94))
@@ -170,6 +173,13 @@ def test_a_phase_that_does_not_count_leaves_no_result() -> None:
         assert asynchronous.at_recall.ratio is None, "the baseline has nothing to compare with"
         assert say_sweep(asynchronous).endswith(").")
         assert "times" not in say_sweep(asynchronous)
+
+
+def test_one_phase_of_a_variant_is_no_result() -> None:
+    phases = run_of(CURVES)
+    sync, _ = find_sweeps([phases[0], *phases[4:]], sweep_at(0.94))
+    assert sync.at_recall is not None
+    assert (sync.at_recall.throughput, sync.at_recall.reason) == (None, "sync ef=16 has 1 of 2 phases")
 
 
 def test_few_checked_searches_widen_the_interval() -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from loadgen.measure.sample import Outcome
+from loadgen.measure.slices import SliceStats
 from loadgen.reports.summary import summarize
 from loadgen.reports.timeline import timeline
-from loadgen.results.record import PhaseRecord, ScheduledRate
-from tests.unit.record_support import phase, record
+from loadgen.results.record import PhaseRecord, ScheduledRate, Slices
+from tests.unit.record_support import operation, phase, record
 
 BEGAN = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 
@@ -46,3 +48,12 @@ def test_users_have_no_schedule() -> None:
     points, text = scheduled(phase("sync", 8, started_at=BEGAN))
     assert points == []
     assert "scheduled" not in text
+
+
+def test_the_mean_of_an_aborted_phase_is_that_of_its_seconds() -> None:
+    pieces = [SliceStats(1.0, 100), SliceStats(0.25, 5)]
+    part = operation(outcomes={Outcome.OK: 105}, slices=Slices.of(pieces, is_judged=False))
+    chart = timeline(summarize(record(phase("sync", 8, part, seconds=1.25, started_at=BEGAN))))
+    assert chart is not None
+    [point] = chart.figure.points
+    assert (point.y, point.text) == (84.0, "sync, 8 users, from 0 s: 84.00 operations/s")

@@ -10,7 +10,7 @@ import pytest
 
 from loadgen.clients import find_layer
 from loadgen.clients.base import Client
-from loadgen.clients.pymilvus.store import PreparedSearch, Store
+from loadgen.clients.pymilvus.store import PymilvusStore, SearchArguments
 from loadgen.clients.rag.models import ModelSpec
 from loadgen.clients.rag.remote import make_remote_embedding
 from loadgen.clients.staging import METHODS
@@ -123,11 +123,11 @@ class Plain(Client):
 
 def client_over(below: FakeClient, samples: list[Sample]) -> Any:
     make: Any = find_layer("pymilvus").clients[below.mode]
-    return make(Store(below, "c", "doc_id"), samples.append)
+    return make(PymilvusStore(below, "c", "doc_id"), samples.append)
 
 
 def search(client: Any) -> None:
-    result = client.search(PreparedSearch({}))
+    result = client.search(SearchArguments({}))
     if client.mode is Mode.ASYNC:
         asyncio.run(result)
 

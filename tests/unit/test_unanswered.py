@@ -10,7 +10,7 @@ from loadgen.measure.ledger import Ledger
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode, Outcome, Sample
 from loadgen.milvus.store import ServerInfo
-from loadgen.results.comparison import Comparison, Verdict
+from loadgen.results.comparison import ComparisonResult, Verdict
 from loadgen.results.levels import REASONS_OF_A_KIND, find_levels
 from loadgen.results.record import RunRecord
 from loadgen.results.verdict import explain
@@ -40,7 +40,7 @@ def run(*phases: Mapping[Outcome, int], busy: tuple[int, ...] = ()) -> Ledger:
     return ledger
 
 
-def compared(ledger: Ledger) -> Comparison:
+def compared(ledger: Ledger) -> ComparisonResult:
     (level,) = find_levels(results_of(ledger), seed=1)
     return level.comparisons["async"]
 

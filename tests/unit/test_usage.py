@@ -86,7 +86,7 @@ def test_processes_add_up_and_what_one_does_not_know_is_unknown() -> None:
     assert health.usage == pytest.approx((350.0, 40 / 0.4 + 5 / 0.2, 80 / 0.4 + 10 / 0.2))
     merged = Health()
     for name in ("a", "b"):
-        merged.merge(health.watches[name].as_message(), name)
+        merged.merge(health.processes[name].as_message(), name)
     assert merged.usage == pytest.approx(health.usage)
     merged.add(Beat(1.0, 0.1, 0.2, 0.001, 0.001, 3), "c")
     assert all(math.isnan(figure) for figure in merged.usage)

@@ -7,9 +7,9 @@ from dataclasses import is_dataclass
 import loadgen
 
 CHANGING = {
-    "Backlog", "Call", "Course", "Flow", "Health", "NarrowedQuery", "OperationStats", "OutcomeCourse", "ProcessState",
-    "Recalls", "Records", "Run", "Side", "SliceStats", "SuccessWatch", "Usage", "Watch", "Window", "_Agent", "_Part",
-    "_Watch",
+    "AgentCall", "Backlog", "Course", "Flow", "Health", "NarrowedQuery", "OperationStats", "OutcomeCourse",
+    "ProcessHealth", "ProcessState", "Recalls", "Records", "Run", "Side", "SliceStats", "SuccessWatch", "Usage",
+    "Window", "_Agent", "_Part", "_Stopwatch",
 }  # fmt: skip
 
 

@@ -95,6 +95,27 @@ def test_all_names_of_a_dynamic_field_are_columns_if_all_fields_were_requested()
     assert result.columns == {"a": [1, None], "b": [None, [2]]}
 
 
+def test_rows_without_any_dynamic_value_are_hits_like_all_others() -> None:
+    data = schema_pb2.SearchResultData(num_queries=1, topks=[3], scores=[1, 0.5, 0.25])
+    data.ids.int_id.data.extend([7, 8, 9])
+    field = data.fields_data.add(type=DataType.JSON, field_name="$meta", is_dynamic=True)
+    field.scalars.json_data.data.extend([b'{"a":1}', b"", b"{}"])
+    field.valid_data.extend([True, False, True])
+    data.output_fields.append("a")
+    result = decode_search(milvus_pb2.SearchResults(results=data).SerializeToString())
+    assert (result.ids, result.columns) == ([7, 8, 9], {"a": [1, None, None]})
+
+
+@pytest.mark.parametrize("valid", [[], [False, False]])
+def test_a_field_without_any_value_has_none_for_each_hit(valid: list[bool]) -> None:
+    data = schema_pb2.SearchResultData(num_queries=2, topks=[1, 1], scores=[1, 0.5])
+    data.ids.int_id.data.extend([7, 8])
+    field = data.fields_data.add(type=DataType.VARCHAR, field_name="text")
+    field.valid_data.extend(valid)
+    result = compare_decoders(milvus_pb2.SearchResults(results=data).SerializeToString())
+    assert (result.ids, result.columns) == ([7, 8], {"text": [None, None]})
+
+
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [

@@ -60,7 +60,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class SidePair:
     """The tool, and what it is compared with: bare loops, or the tool without stages."""
 
     subject: str
@@ -84,7 +84,7 @@ class Outcomes:
 class Result:
     """Of all runs."""
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[SidePair, ...]
     outcomes: Outcomes
 
 
@@ -96,7 +96,7 @@ class RagDriver:
         self._folder = folder
         self._runs = 0
 
-    def run(self, drive: RagDrive) -> tuple[list[Pair], Outcomes]:
+    def run(self, drive: RagDrive) -> tuple[list[SidePair], Outcomes]:
         """One run. Raises CalibrationError, LlmServerError."""
         with start_llm_server(drive.behaviour) as server:
             record, output = self._run_locust(drive, server.url)
@@ -109,7 +109,7 @@ class RagDriver:
         late = counts.times["late"].get("p99")
         bare = (json.loads(line.removeprefix(MARK)) for line in output.splitlines() if line.startswith(MARK))
         sides = _collect(drive, record, bare)
-        return [Pair(drive.subject, *place, *both, late) for place, both in sides.items()], outcomes
+        return [SidePair(drive.subject, *place, *both, late) for place, both in sides.items()], outcomes
 
     def _run_locust(self, drive: RagDrive, model: str) -> tuple[RunRecord, str]:
         self._runs += 1
@@ -180,7 +180,7 @@ def _counted(drive: RagDrive, counts: ServiceCounts) -> Counter[Outcome]:
 
 def drive_all(plan: Sequence[RagDrive], driver: RagDriver, tell: Callable[[str], None]) -> Result:
     """All runs, in their order. Raises CalibrationError, LlmServerError."""
-    pairs: list[Pair] = []
+    pairs: list[SidePair] = []
     outcomes = Outcomes({}, {})
     for number, drive in enumerate(plan, 1):
         users = ", ".join(map(str, drive.levels))

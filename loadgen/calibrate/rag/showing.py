@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from hdrh.histogram import HdrHistogram
 from rich.table import Table
 
-from loadgen.calibrate.rag.driver import FIGURES, Pair, Result, Side
+from loadgen.calibrate.rag.driver import FIGURES, Result, Side, SidePair
 from loadgen.calibrate.rag.plan import BARE
 from loadgen.calibrate.rag.targets import PERCENTS, find_targets
 from loadgen.calibrate.target import WIDTH, target_table
@@ -62,7 +62,7 @@ def as_json(result: Result) -> str:
     return json.dumps(reported, indent=1) + "\n"
 
 
-def _describe(pair: Pair) -> dict[str, Any]:
+def _describe(pair: SidePair) -> dict[str, Any]:
     names = ("tool", "bare") if pair.subject == BARE else ("with_stages", "without_stages")
     sides = {
         name: {

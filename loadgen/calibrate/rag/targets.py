@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from loadgen.calibrate.rag.driver import FIGURES, Outcomes, Pair, Result
+from loadgen.calibrate.rag.driver import FIGURES, Outcomes, Result, SidePair
 from loadgen.calibrate.rag.plan import BARE
 from loadgen.calibrate.rag.scatter import scatter_of_rates, scatter_of_times
 from loadgen.calibrate.target import Target
@@ -25,7 +25,7 @@ def find_targets(result: Result) -> list[Target]:
     return [*times, *(_rate(pair, "a bare loop") for pair in bare), *others, *_outcomes(result.outcomes)]
 
 
-def _times(pair: Pair) -> Iterator[Target]:
+def _times(pair: SidePair) -> Iterator[Target]:
     for figure in FIGURES:
         for percent in PERCENTS:
             mine, limit = (percentile(side.times[figure], percent) for side in (pair.tool, pair.other))
@@ -38,7 +38,7 @@ def _times(pair: Pair) -> Iterator[Target]:
             yield Target(name, wanted, measured, off <= allowed, pair.late, allowed < off <= chance)
 
 
-def _rate(pair: Pair, other: str) -> Target:
+def _rate(pair: SidePair, other: str) -> Target:
     mine, limit = pair.tool.rate, pair.other.rate
     wanted = f"{limit:.1f}/s, at least {RATE_AT_LEAST:g} of it"
     measured = f"{mine:.1f}/s ({mine / limit:.3f})" if limit else f"{mine:.1f}/s"
@@ -48,7 +48,7 @@ def _rate(pair: Pair, other: str) -> Target:
     return Target(name, wanted, measured, met, pair.late, possible and not met)
 
 
-def _name(pair: Pair) -> str:
+def _name(pair: SidePair) -> str:
     return f"{pair.mode} {pair.users} user{'s' * (pair.users > 1)}"
 
 

@@ -14,7 +14,7 @@ from loadgen.calibrate.loops import Load, Loops, Parts
 from loadgen.calibrate.rag.plan import BARE, MARK, STAGES, TOTAL, has_stages
 from loadgen.calibrate.turns import Turns
 from loadgen.clients.rag.client import RagClient
-from loadgen.clients.rag.stages import FIRST_TOKEN, INTER_TOKEN, Watch, unwatch_spans, watch_spans
+from loadgen.clients.rag.stages import FIRST_TOKEN, INTER_TOKEN, QuestionTimer, unwatch_spans, watch_spans
 from loadgen.measure.histograms import find_values, make_histogram
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Mode
@@ -85,8 +85,8 @@ class StageTurns(Turns):
         return super().begin(phase)
 
 
-class Unwatched(Watch):
-    """A watch that notes nothing."""
+class Untimed(QuestionTimer):
+    """A timer that notes nothing."""
 
     def drive(self, coroutine: Coroutine[Any, Any, T]) -> Awaitable[T]:
         """The coroutine itself."""
@@ -105,7 +105,7 @@ class Unwatched(Watch):
 
 def switch_stages(*, on: bool) -> None:
     """Let the clients of this process measure the stages of questions, or not."""
-    RagClient.watch = Watch if on else Unwatched
+    RagClient.timer = QuestionTimer if on else Untimed
     (watch_spans if on else unwatch_spans)()
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from loadgen.cli.doctor.finding import Finding, State, from_faults
+from loadgen.cli.doctor.finding import CheckStatus, Finding, from_faults
 from loadgen.cli.locustfiles import find_locustfiles
 from loadgen.settings.faults import SettingsError
 from loadgen.text.plain_text import lines
@@ -23,12 +23,14 @@ FILE_FLAGS = ("-f", "--locustfile")
 
 def add_doctor(commands: Any) -> None:
     """`loadgen doctor`, which also accepts locust's flags."""
-    text = (
-        "check what usually goes wrong before a big run: packages, cores, other work, open files, proxies, and with "
-        "--host the way to Milvus, its version, clock and the collection; accepts all flags of locust; changes "
-        "nothing; exit code 0 or 1"
+    text = "check what usually goes wrong before a big run, and say what to do; changes nothing"
+    about = (
+        f"{text}. Looks at packages, cores, other work, open files and proxies, and with --host at the way to Milvus, "
+        "its version, its clock and the collection. Accepts the flags, variables and config files of the run itself, "
+        "such as -f, --config, --host, --existing and --collection. Exit code 0: ready, 1: not ready"
     )
-    parser = commands.add_parser("doctor", help=text, description=text)
+    usage = "loadgen doctor [--json] [flags of locust and of the run]"
+    parser = commands.add_parser("doctor", help=text, description=about, usage=usage)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_doctor, takes_rest=True)
 
@@ -44,13 +46,13 @@ def _doctor(given: argparse.Namespace) -> int:
     if not any(flag.partition("=")[0] in FILE_FLAGS for flag in rest) and "LOCUST_LOCUSTFILE" not in os.environ:
         rest = ["-f", str(find_locustfiles()["search"]), *rest]
     try:
-        settings = read_run(rest, needs_host=False)
+        settings = read_run(rest, "loadgen doctor", needs_host=False)
     except SystemExit as error:  # Locust has reported why
         return REFUSED if error.code else WELL
     except SettingsError as error:
         others: Iterable[Finding] = from_faults("settings", error.faults)
     except RuntimeError as error:
-        others = [Finding("locustfile", State.BAD, str(error))]
+        others = [Finding("locustfile", CheckStatus.BAD, str(error))]
     except Exception as error:  # noqa: BLE001 - such as a binary config file
         sys.stderr.write(lines(f"loadgen doctor: {describe(error, error.__traceback__)}\n"))
         return REFUSED
@@ -83,7 +85,7 @@ def check_server(settings: "Settings") -> Iterator[Finding]:
 
     if not settings.host:
         remedy = "Name yours: loadgen doctor --host http://my-milvus:19530."
-        yield Finding("server", State.NOTE, "no --host: a run starts an embedded Milvus on this machine", remedy)
+        yield Finding("server", CheckStatus.NOTE, "no --host: a run starts an embedded Milvus on this machine", remedy)
         return
     yield server.check_place(settings.host, server.list_addresses())
     yield from server.check_distance(settings.host)
@@ -99,17 +101,17 @@ def check_server(settings: "Settings") -> Iterator[Finding]:
         except SettingsError as error:
             yield from from_faults("metrics", error.faults)
         else:
-            yield Finding("metrics", State.OK, "Milvus's own metrics are served")
+            yield Finding("metrics", CheckStatus.OK, "Milvus's own metrics are served")
     yield from server.check_collection(settings)
 
 
 def conclude(findings: Iterable[Finding], *, as_json: bool) -> int:
     """The last line, or all as JSON; the exit code."""
-    counts = {state: sum(one.state is state for one in findings) for state in State}
+    counts = {status: sum(one.status is status for one in findings) for status in CheckStatus}
     if as_json:
         sys.stdout.write(json.dumps({"findings": [asdict(one) for one in findings], "counts": counts}, indent=1) + "\n")
     else:
-        reported = "Ready." if not counts[State.BAD] else "Not ready."
-        notes = f"{counts[State.NOTE]} note{'s' * (counts[State.NOTE] != 1)}"
-        print(f"{reported} {counts[State.BAD]} to mend, {notes}, {counts[State.OK]} ok.")  # noqa: T201 - this is a command
-    return ILL if counts[State.BAD] else WELL
+        reported = "Ready." if not counts[CheckStatus.BAD] else "Not ready."
+        notes = f"{counts[CheckStatus.NOTE]} note{'s' * (counts[CheckStatus.NOTE] != 1)}"
+        print(f"{reported} {counts[CheckStatus.BAD]} to mend, {notes}, {counts[CheckStatus.OK]} ok.")  # noqa: T201 - this is a command
+    return ILL if counts[CheckStatus.BAD] else WELL

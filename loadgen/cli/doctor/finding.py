@@ -11,7 +11,7 @@ WIDTH = 11
 """Characters of the longest name of a check."""
 
 
-class State(StrEnum):
+class CheckStatus(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -26,14 +26,14 @@ class Finding:
     """One line of the command's output."""
 
     check: str
-    state: State
+    status: CheckStatus
     text: str
     remedy: str = ""
     """What to do; empty where nothing is to be done."""
 
     def __str__(self) -> str:
         """`note  cores       2 cores ...`, and the remedy on a line of its own."""
-        line = f"{self.state:5} {self.check:{WIDTH}} {one_line(self.text)}"
+        line = f"{self.status:5} {self.check:{WIDTH}} {one_line(self.text)}"
         return f"{line}\n{'':{WIDTH + 6}} -> {one_line(self.remedy)}" if self.remedy else line
 
 
@@ -41,4 +41,6 @@ def from_faults(check: str, faults: Iterable[Fault]) -> Iterator[Finding]:
     """Wrong settings as findings."""
     for fault in faults:
         given = f" {fault.value}" if fault.value else ""
-        yield Finding(check, State.BAD, f"--{fault.setting.replace('_', '-')}{given}: {fault.problem}", fault.hint)
+        yield Finding(
+            check, CheckStatus.BAD, f"--{fault.setting.replace('_', '-')}{given}: {fault.problem}", fault.hint
+        )

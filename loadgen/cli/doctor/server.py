@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from loadgen.cli.doctor.finding import Finding, State, from_faults
+from loadgen.cli.doctor.finding import CheckStatus, Finding, from_faults
 from loadgen.settings.faults import SettingsError
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ def check_place(host: str, local: set[str]) -> Finding:
         result = {str(one[4][0]) for one in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)}
     except OSError as error:
         text = f"{name} has no address ({error.strerror or error})"
-        return Finding("place", State.BAD, text, "Check --host and the name server.")
+        return Finding("place", CheckStatus.BAD, text, "Check --host and the name server.")
     if is_at_loopback(host) or result & local:
         remedy = "Figures are of both together; for those of a cluster run the generator on another machine."
-        return Finding("place", State.NOTE, "the server runs on this machine and shares its cores", remedy)
-    return Finding("place", State.OK, f"{name} is another machine ({', '.join(sorted(result))})")
+        return Finding("place", CheckStatus.NOTE, "the server runs on this machine and shares its cores", remedy)
+    return Finding("place", CheckStatus.OK, f"{name} is another machine ({', '.join(sorted(result))})")
 
 
 def check_distance(host: str) -> Iterator[Finding]:
@@ -63,9 +63,9 @@ def check_distance(host: str) -> Iterator[Finding]:
     text = f"a round trip takes {seconds * 1000:.2f} ms"
     if seconds > FAR_SECONDS:
         remedy = "It is part of every latency: run the generator where your service runs."
-        yield Finding("distance", State.NOTE, text, remedy)
+        yield Finding("distance", CheckStatus.NOTE, text, remedy)
     else:
-        yield Finding("distance", State.OK, text)
+        yield Finding("distance", CheckStatus.OK, text)
 
 
 def check_encryption(settings: "Settings") -> Finding:
@@ -73,10 +73,12 @@ def check_encryption(settings: "Settings") -> Finding:
     from loadgen.milvus.proxies import is_at_loopback
 
     if settings.host.lower().startswith("https:") or settings.ca_file or settings.server_cert_file:
-        return Finding("encryption", State.OK, "TLS")
+        return Finding("encryption", CheckStatus.OK, "TLS")
     if settings.token.get_secret_value() and not is_at_loopback(settings.host):
-        return Finding("encryption", State.NOTE, "the token is sent without TLS", "Use https:// if the server has it.")
-    return Finding("encryption", State.OK, "none, and no token leaves this machine")
+        return Finding(
+            "encryption", CheckStatus.NOTE, "the token is sent without TLS", "Use https:// if the server has it."
+        )
+    return Finding("encryption", CheckStatus.OK, "none, and no token leaves this machine")
 
 
 def check_milvus(settings: "Settings") -> tuple["ServerInfo | None", list[Finding]]:
@@ -89,12 +91,12 @@ def check_milvus(settings: "Settings") -> tuple["ServerInfo | None", list[Findin
         return None, list(from_faults("server", error.faults))
     if server.kind == "lite":
         remedy = "It gives correct answers slowly: fine for a try, not for figures."
-        return server, [Finding("server", State.NOTE, f"Milvus Lite {server.version}", remedy)]
+        return server, [Finding("server", CheckStatus.NOTE, f"Milvus Lite {server.version}", remedy)]
     if not server.version.lstrip("v").startswith(TESTED):
         text = f"{server} answers; this tool was tested with {', '.join(TESTED)}"
-        remedy = "Compare `loadgen calibrate` with docs/explanation/trust.md."
-        return server, [Finding("server", State.NOTE, text, remedy)]
-    return server, [Finding("server", State.OK, f"{server} answers and accepts the credentials")]
+        remedy = "Try it with a short run first, and check the recall in its table."
+        return server, [Finding("server", CheckStatus.NOTE, text, remedy)]
+    return server, [Finding("server", CheckStatus.OK, f"{server} answers and accepts the credentials")]
 
 
 def look_at_clock(settings: "Settings") -> Finding:
@@ -104,19 +106,21 @@ def look_at_clock(settings: "Settings") -> Finding:
     try:
         there = read_clock(settings)
     except StoreError as error:
-        return Finding("clock", State.BAD, str(error))
+        return Finding("clock", CheckStatus.BAD, str(error))
     return check_clock(there, time.time())
 
 
 def check_clock(there: float | None, here: float) -> Finding:
     """The server's clock beside this machine's, both in seconds since 1970; `there` is None if it has none."""
     if there is None:
-        return Finding("clock", State.OK, "the server does not tell its time")
+        return Finding("clock", CheckStatus.OK, "the server does not tell its time")
     apart = there - here
     text = f"the server's clock is {abs(apart):.2f} s {'ahead' if apart > 0 else 'behind'}"
     if abs(apart) > CLOCK_SECONDS:
-        return Finding("clock", State.NOTE, text, "Synchronise both (NTP): times of records and dashboards differ.")
-    return Finding("clock", State.OK, text)
+        return Finding(
+            "clock", CheckStatus.NOTE, text, "Synchronise both (NTP): times of records and dashboards differ."
+        )
+    return Finding("clock", CheckStatus.OK, text)
 
 
 def check_collection(settings: "Settings") -> Iterator[Finding]:
@@ -132,11 +136,11 @@ def check_collection(settings: "Settings") -> Iterator[Finding]:
     except SettingsError as error:
         yield from from_faults("collection", error.faults)
     except StoreError as error:
-        yield Finding("collection", State.BAD, str(error))
+        yield Finding("collection", CheckStatus.BAD, str(error))
     else:
         for name, info in result.items():
             what = f"{info['rows']:,} rows, {info['dim']} dimensions, {info['index_type']} with {info['metric']}"
-            yield Finding("collection", State.OK, f"{name} is loaded and indexed: {what}")
+            yield Finding("collection", CheckStatus.OK, f"{name} is loaded and indexed: {what}")
 
 
 def _check_own(settings: "Settings") -> Iterator[Finding]:
@@ -145,9 +149,9 @@ def _check_own(settings: "Settings") -> Iterator[Finding]:
     name, result = settings.collection, look_at_own(settings)
     if result is None:
         text = f"{name} does not exist: the first run creates it with {settings.rows:,} rows"
-        yield Finding("collection", State.OK, text)
+        yield Finding("collection", CheckStatus.OK, text)
     elif result.manifest is not None:
-        yield Finding("collection", State.OK, f"{name} was made by this tool; a run with the same data reuses it")
+        yield Finding("collection", CheckStatus.OK, f"{name} was made by this tool; a run with the same data reuses it")
     else:
         remedy = "Measure it as it is with --existing, or name another --collection."
-        yield Finding("collection", State.BAD, f"{name} exists and was not made by this tool", remedy)
+        yield Finding("collection", CheckStatus.BAD, f"{name} exists and was not made by this tool", remedy)

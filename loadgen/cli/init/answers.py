@@ -21,7 +21,7 @@ WRITING = ("mixed", "insert", "rag_ingest")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class InitQuestion:
     """One of the five."""
 
     name: str
@@ -32,11 +32,11 @@ class Question:
 
 
 QUESTIONS = (
-    Question("host", "Address of Milvus", "", "such as http://my-milvus:19530; nothing: one is started for each run"),
-    Question("collection", "Your own collection to measure", "", "nothing: one with generated data is made"),
-    Question("workload", "What do the users do", "search", ", ".join(WORKLOADS)),
-    Question("concurrency", "Numbers of concurrent users", "1,8,32,64", "one or several, with commas"),
-    Question("require", "A requirement of the run", "", 'such as "search async p99 < 50 ms"; nothing: no requirement'),
+    InitQuestion("host", "Address of Milvus", "", "such as http://my-milvus:19530; empty: one is started for each run"),
+    InitQuestion("collection", "Your own collection to measure", "", "empty: one is created, with generated data"),
+    InitQuestion("workload", "Operations of the users", "search", ", ".join(WORKLOADS)),
+    InitQuestion("concurrency", "Numbers of concurrent users", "1,8,32,64", "one or several, comma-separated"),
+    InitQuestion("require", "A requirement of the run", "", 'such as "search async p99 < 50 ms"; empty: none'),
 )
 
 
@@ -89,7 +89,7 @@ def ask(given: Mapping[str, str | None], read: Callable[[str], str] | None) -> A
     return Answers(**{one.name: _answer(one, given.get(one.name), read) for one in QUESTIONS})
 
 
-def _answer(question: Question, given: str | None, read: Callable[[str], str] | None) -> str:
+def _answer(question: InitQuestion, given: str | None, read: Callable[[str], str] | None) -> str:
     if given is not None:
         return given.strip()
     if read is None:

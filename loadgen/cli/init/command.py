@@ -17,15 +17,15 @@ DONE, REFUSED, INTERRUPTED = 0, 2, 130
 
 def add_init(commands: Any) -> None:
     """`loadgen init` and its flags."""
-    text = (
-        "write a commented locustfile, config file and Helm values, from five questions; those answered by a flag are "
-        "not asked, and without a terminal none is"
-    )
-    parser = commands.add_parser("init", help=text, description=text)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to [default: this folder]")
+    text = "write a commented locustfile, config file and Helm values for your own run, from five questions"
+    about = f"{text}. A flag answers its question beforehand; without a terminal the others get their defaults"
+    parser = commands.add_parser("init", help=text, description=about)
+    text = "where to write them [default: this folder]"
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help=text)
     for question in QUESTIONS:
         default = f" [default: {question.default}]" if question.default else ""
-        parser.add_argument(f"--{question.name}", help=f"{question.text} ({question.hint}){default}".lower())
+        text = f"{question.text[0].lower()}{question.text[1:]} ({question.hint}){default}"
+        parser.add_argument(f"--{question.name}", metavar="TEXT", help=text)
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     parser.set_defaults(command=_init)
 

@@ -11,7 +11,8 @@ LOCUSTFILE, CONFIG, VALUES = "locustfile.py", "locust.conf", "values.yaml"
 OWN_CALLS = """
 
 # A call of your own is timed like those of the client, under any name: in a SyncUser with `with`, in an AsyncUser with
-# `async with`. It is in table, report, metrics and --require beside the others (docs/guides/own-locustfile.md):
+# `async with`. It is in table, report, metrics and --require beside the others. The page "Your own locustfile" of the
+# documentation has all that a user can do.
 #
 #     @task
 #     async def ask(self) -> None:
@@ -33,7 +34,9 @@ host = {host}
 """
 
 NO_HOST = """
-# Without an address a Milvus is started for each run. Name yours here, and check it with `loadgen doctor`.
+# Without an address a Milvus is started for each run: the standalone server, if it is installed by
+#   pip install 'milvus-loadgen[server]'
+# and otherwise Milvus Lite, which is slow. Name yours here, and check it with `loadgen doctor`.
 # host = http://my-milvus:19530
 """
 
@@ -52,8 +55,31 @@ OWN_DATA = """
 # Your own collection, as it is: its index, its rows, queries made from them.
 existing = true
 collection = {collection}
-# Your own queries instead, a file with a vector or a text each (docs/guides/own-data.md):
-# queries-file = queries.npy
+# Queries of your own instead, a file of vectors; "Your own data" in the documentation lists the formats:
+# query-file = queries.npy
+"""
+
+MODELS = """
+# Documents, questions and models need more packages: pip install 'milvus-loadgen[rag]'
+# "The whole RAG path" in the documentation has all that can be chosen.
+"""
+
+DOCUMENTS = """
+# A file or folder of .txt, .md and .pdf documents; without it texts are generated. Without `llm` a model is simulated.
+# documents = my-docs
+# embedding = openai:MODEL
+# llm = openai:MODEL
+"""
+
+OWN_DOCUMENTS = """
+# Your own collection, as it is, and the embedding model with which it was filled.
+existing = true
+collection = {collection}
+# embedding = openai:MODEL
+"""
+
+QUESTIONS = """# Questions are required. Each is a line, such as {"question": "...", "documents": ["guide.md"]}:
+# questions = questions.jsonl
 """
 
 ALLOW_WRITES = """# The users insert, and delete in the end what the run has inserted.
@@ -81,12 +107,12 @@ record = runs
 """
 
 CHART = """\
-# The same run on Kubernetes, by the chart milvus-loadgen (charts/milvus-loadgen in the project):
-#   helm install first-run PATH/TO/charts/milvus-loadgen -f values.yaml \\
+# The same run on Kubernetes, by the chart of a release. Replace OWNER, here and below, by the owner of the repository
+# from which milvus-loadgen is released ("Releases" in the documentation), or name copies in your own registry.
+#   helm install first-run oci://ghcr.io/OWNER/charts/milvus-loadgen -f values.yaml \\
 #     --set-file 'locustfile.inline.locustfile\\.py=locustfile.py'
 image:
-  # Build it from the project's Dockerfile (make image) and push it to your registry.
-  repository: registry.example.com/milvus-loadgen
+  repository: ghcr.io/OWNER/milvus-loadgen
 milvus:
   # As the pods reach it.
   uri: {uri}
@@ -115,12 +141,21 @@ def make_files(answers: Answers, locustfile: Path) -> Mapping[str, str]:
 def _config(answers: Answers) -> str:
     parts = [SETTINGS]
     parts.append(HOST.format(host=answers.host, credentials=CREDENTIALS) if answers.host else NO_HOST)
-    parts.append(OWN_DATA.format(collection=answers.collection) if answers.collection else NEW_DATA)
+    parts.append(_data(answers))
     parts += [ALLOW_WRITES] if answers.writes else []
     parts.append(LOAD.format(concurrency=answers.concurrency))
     required = "".join(f"require = {one}\n" for one in answers.requirements)
     parts.append(REQUIRE.format(requirements=required) if required else NO_REQUIRE)
     return "".join((*parts, RECORD))
+
+
+def _data(answers: Answers) -> str:
+    """Documents decide rows and dimension, so a file for a RAG workload has neither."""
+    own = {"collection": answers.collection}
+    if not answers.workload.startswith("rag_"):
+        return OWN_DATA.format(**own) if answers.collection else NEW_DATA
+    questions = QUESTIONS if answers.workload == "rag_query" else ""
+    return MODELS + (OWN_DOCUMENTS.format(**own) + questions if answers.collection else DOCUMENTS)
 
 
 def _values(answers: Answers) -> str:

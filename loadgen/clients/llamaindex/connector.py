@@ -9,7 +9,7 @@ from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQu
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from loadgen.clients.layers import ASKED_TOGETHER, Vector
-from loadgen.datasets import Answer, Narrowing, Row
+from loadgen.datasets import Narrowing, Row, SearchAnswer
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store import (
     NarrowedQuery,
@@ -82,13 +82,13 @@ class StoreConnector:
         """A TextNode with its document."""
         return to_node(without_own_fields(row) if settings.existing else row)
 
-    def ask(self, store: MilvusVectorStore, queries: Sequence[VectorStoreQuery]) -> list[Answer]:
+    def ask(self, store: MilvusVectorStore, queries: Sequence[VectorStoreQuery]) -> list[SearchAnswer]:
         """The store's answers, on some threads. Raises what `query` raises."""
         with ThreadPoolExecutor(ASKED_TOGETHER, "loadgen-asking") as threads:
             asked = threads.map(lambda query: store.query(query, **_arguments(query)), queries)
             return [_answer(result) for result in asked]
 
-    async def aask(self, store: MilvusVectorStore, queries: Sequence[VectorStoreQuery]) -> list[Answer]:
+    async def aask(self, store: MilvusVectorStore, queries: Sequence[VectorStoreQuery]) -> list[SearchAnswer]:
         """The same with `aquery`, on the loop of the store."""
         places = asyncio.Semaphore(ASKED_TOGETHER)
 
@@ -111,5 +111,5 @@ def _arguments(query: VectorStoreQuery) -> Mapping[str, Any]:
     return query.arguments if isinstance(query, NarrowedQuery) else {}
 
 
-def _answer(result: VectorStoreQueryResult) -> Answer:
-    return Answer(tuple(map(str, result.ids or ())), tuple(result.similarities or ()))
+def _answer(result: VectorStoreQueryResult) -> SearchAnswer:
+    return SearchAnswer(tuple(map(str, result.ids or ())), tuple(result.similarities or ()))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from loadgen.clients.pymilvus.store import PreparedSearch, Store, find_ids
+from loadgen.clients.pymilvus.store import PymilvusStore, SearchArguments, find_ids
 from loadgen.clients.vector_client import AsyncVectorClient
 from loadgen.milvus.store import PlacedNodes
 
@@ -11,7 +11,7 @@ from loadgen.milvus.store import PlacedNodes
 class AsyncClient(AsyncVectorClient):
     """One user's client over a connection of pymilvus."""
 
-    _store: Store
+    _store: PymilvusStore
 
     def ids_of(self, result: Any) -> Sequence[str]:
         """The ids of all hits."""
@@ -20,7 +20,7 @@ class AsyncClient(AsyncVectorClient):
     def _pymilvus_client(self) -> Any:
         return self._store.client
 
-    async def _search(self, query: PreparedSearch, **kwargs: Any) -> Any:
+    async def _search(self, query: SearchArguments, **kwargs: Any) -> Any:
         return await self._store.client.search(**query.arguments, **kwargs)
 
     async def _insert(self, nodes: list[dict[str, Any]], **kwargs: Any) -> list[str]:

@@ -13,7 +13,7 @@ ID, EMBEDDING, TEXT, DOC_ID = "id", "embedding", "text", "doc_id"
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class PymilvusStore:
     """One connection, and the collection's name and fields."""
 
     client: Any
@@ -44,18 +44,18 @@ def select_document(field: str, ref_doc_id: str, *, is_by_key: bool) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedSearch:
+class SearchArguments:
     """All arguments of a search."""
 
     arguments: Mapping[str, Any]
 
 
-def prepare_search(vectors: Sequence[Any], settings: Settings) -> PreparedSearch:
+def prepare_search(vectors: Sequence[Any], settings: Settings) -> SearchArguments:
     """The search for the neighbours of one or more vectors, each as pymilvus takes it.
 
     Without `output_fields` it asks for all fields, as MilvusVectorStore does.
     """
-    return PreparedSearch(
+    return SearchArguments(
         {
             "collection_name": settings.collection,
             "data": list(vectors),
@@ -67,14 +67,14 @@ def prepare_search(vectors: Sequence[Any], settings: Settings) -> PreparedSearch
     )
 
 
-def narrow_search(search: PreparedSearch, narrowing: Narrowing) -> PreparedSearch:
+def narrow_search(search: SearchArguments, narrowing: Narrowing) -> SearchArguments:
     """The same search, narrowed; both share the vectors."""
     arguments = dict(search.arguments)
     if narrowing.expression is not None or narrowing.text:
         arguments["filter"] = write_filter(narrowing.expression) if narrowing.expression else narrowing.text
     if narrowing.partition:
         arguments["partition_names"] = [narrowing.partition]
-    return PreparedSearch(arguments)
+    return SearchArguments(arguments)
 
 
 def find_ids(result: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:

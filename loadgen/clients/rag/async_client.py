@@ -9,7 +9,7 @@ from llama_index.core.schema import NodeWithScore
 
 from loadgen.clients.rag.client import ASK, RETRIEVE, RagClient
 from loadgen.clients.rag.pipeline import Source, aingest
-from loadgen.clients.rag.stages import WATCH, Watch
+from loadgen.clients.rag.stages import TIMER, QuestionTimer
 from loadgen.measure.sample import Mode
 
 
@@ -24,31 +24,31 @@ class AsyncClient(RagClient):
     async def ask(self, question: str) -> Any:
         """Answer a question; the sample ends with the last token, and its rows are the retrieved chunks."""
         token = self.begin(ASK)
-        context = WATCH.set(watch := self._new_watch(ASK))
+        context = TIMER.set(timer := self._new_timer(ASK))
         try:
             async with asyncio.timeout(self._engine.deadline):
-                answer = await watch.drive(self._answer(question, watch))
+                answer = await timer.drive(self._answer(question, timer))
         except BaseException as error:  # noqa: BLE001
-            self.fail(token, error, watch.finish(answered=False))
+            self.fail(token, error, timer.finish(answered=False))
             return None
         finally:
-            WATCH.reset(context)
-        self._finish_ask(token, question, answer, watch)
+            TIMER.reset(context)
+        self._finish_ask(token, question, answer, timer)
         return answer
 
     async def retrieve(self, question: str) -> list[NodeWithScore] | None:
         """The chunks that are nearest to a question; they are the sample's rows."""
         token = self.begin(RETRIEVE)
-        context = WATCH.set(watch := self._new_watch(RETRIEVE))
+        context = TIMER.set(timer := self._new_timer(RETRIEVE))
         try:
             async with asyncio.timeout(self._engine.deadline):
-                nodes = await watch.drive(self._engine.retriever.aretrieve(question))
+                nodes = await timer.drive(self._engine.retriever.aretrieve(question))
         except BaseException as error:  # noqa: BLE001
-            self.fail(token, error, watch.finish(answered=False))
+            self.fail(token, error, timer.finish(answered=False))
             return None
         finally:
-            WATCH.reset(context)
-        self._finish_retrieve(token, question, nodes, watch)
+            TIMER.reset(context)
+        self._finish_retrieve(token, question, nodes, timer)
         return nodes
 
     async def ingest(self, documents: Sequence[Source]) -> int | None:
@@ -64,18 +64,18 @@ class AsyncClient(RagClient):
         self._finish_ingest(token, documents, chunks, stages)
         return len(chunks)
 
-    async def _answer(self, question: str, watch: Watch) -> Any:
+    async def _answer(self, question: str, timer: QuestionTimer) -> Any:
         answer = await self._engine.query_engine.aquery(question)
         if isinstance(answer, AsyncStreamingResponse):
-            await self._read(answer, watch)
+            await self._read(answer, timer)
         elif answer.source_nodes:
-            watch.note_token()
+            timer.note_token()
         return answer
 
-    async def _read(self, answer: AsyncStreamingResponse, watch: Watch) -> None:
+    async def _read(self, answer: AsyncStreamingResponse, timer: QuestionTimer) -> None:
         parts = []
         async for part in answer.response_gen:
             if part and answer.source_nodes:
-                watch.note_token()
+                timer.note_token()
             parts.append(part)
         answer.response_txt = "".join(parts)

@@ -9,7 +9,7 @@ from loadgen.clients.base import Client
 from loadgen.clients.rag.engine import Engine
 from loadgen.clients.rag.pipeline import STAGES as OF_INGEST
 from loadgen.clients.rag.pipeline import Source
-from loadgen.clients.rag.stages import FIRST_TOKEN, OF_ASK, OF_RETRIEVE, WITHIN_ASK, WITHIN_RETRIEVE, Watch
+from loadgen.clients.rag.stages import FIRST_TOKEN, OF_ASK, OF_RETRIEVE, WITHIN_ASK, WITHIN_RETRIEVE, QuestionTimer
 from loadgen.clients.rag.steps import Steps
 from loadgen.clients.rag.tokens import TokenCounts
 from loadgen.clients.tracing import trace_stub
@@ -43,7 +43,7 @@ class RagClient(Client):
     """One user's client over an engine."""
 
     operations = OPERATIONS
-    watch: ClassVar[Callable[..., Watch]] = Watch
+    timer: ClassVar[Callable[..., QuestionTimer]] = QuestionTimer
     """Creates that of each question; replaced to see what stages cost."""
 
     def __init__(
@@ -58,25 +58,25 @@ class RagClient(Client):
         if below is not None:
             trace_stub(below)
 
-    def _new_watch(self, operation: str) -> Watch:
+    def _new_timer(self, operation: str) -> QuestionTimer:
         """That of a question; for a coroutine it also measures how long each stage blocks the loop."""
         steps = Steps(self.loop_holds) if self.mode is Mode.ASYNC else None
-        return type(self).watch(FIRST_TOKEN if operation == ASK else "", steps)
+        return type(self).timer(FIRST_TOKEN if operation == ASK else "", steps)
 
-    def _finish_ask(self, token: int, question: str, answer: Any, watch: Watch) -> None:
+    def _finish_ask(self, token: int, question: str, answer: Any, timer: QuestionTimer) -> None:
         """Create the sample of a question; its rows are the retrieved chunks.
 
         Of users that do both, only what `retrieve` finds is checked: the answers of both would be the same.
         """
         nodes = answer.source_nodes
-        count = partial(count_answer, self._engine.tokens, question, answer, watch) if nodes else None
-        self.end(token, len(nodes), None, watch.finish(answered=bool(nodes)), count)
+        count = partial(count_answer, self._engine.tokens, question, answer, timer) if nodes else None
+        self.end(token, len(nodes), None, timer.finish(answered=bool(nodes)), count)
         if RETRIEVE in self.refused:
             self._checks.keep(ASK, question, nodes)
 
-    def _finish_retrieve(self, token: int, question: str, nodes: Sequence[Any], watch: Watch) -> None:
+    def _finish_retrieve(self, token: int, question: str, nodes: Sequence[Any], timer: QuestionTimer) -> None:
         """Create the sample of a retrieval."""
-        self.end(token, len(nodes), stages=watch.finish(answered=False))
+        self.end(token, len(nodes), stages=timer.finish(answered=False))
         self._checks.keep(RETRIEVE, question, nodes)
 
     def _finish_ingest(
@@ -98,17 +98,17 @@ class RagClient(Client):
             raise TimeoutError(f"took longer than the deadline of {self._engine.deadline:g} s")
 
 
-def count_answer(tokens: TokenCounts, question: str, answer: Any, watch: Watch) -> dict[str, int]:
+def count_answer(tokens: TokenCounts, question: str, answer: Any, timer: QuestionTimer) -> dict[str, int]:
     """The tokens of an answer: those that the model reports.
 
     If it reports none, those of the question and the chunks, without the prompt around them, and those of the answer;
     of a streamed one its parts.
     """
-    if watch.usage is not None:
-        return dict(zip((TOKENS_IN, TOKENS_OUT), watch.usage, strict=True))
+    if timer.usage is not None:
+        return dict(zip((TOKENS_IN, TOKENS_OUT), timer.usage, strict=True))
     text = getattr(answer, "response", None)
     given = tokens.count(question) + tokens.count_nodes(answer.source_nodes)
-    streamed = watch.parts if getattr(answer, "response_txt", None) else 0  # an empty answer has a part for its stages
+    streamed = timer.parts if getattr(answer, "response_txt", None) else 0  # an empty answer has a part for its stages
     return {TOKENS_IN: given, TOKENS_OUT: streamed if text is None else tokens.count(text)}
 
 

@@ -18,7 +18,7 @@ from loadgen.clients.rag.engine import Engine, make_engine, make_models
 from loadgen.clients.rag.models import NONE, ModelError, ModelSpec, aclose_model, close_model
 from loadgen.clients.rag.probing import explain_failure
 from loadgen.clients.rag.stages import watch_spans
-from loadgen.datasets import Answer, Narrowing, Row
+from loadgen.datasets import Narrowing, Row, SearchAnswer
 from loadgen.measure.sample import Mode, Outcome
 from loadgen.milvus.store import (
     StoreError,
@@ -129,12 +129,12 @@ class RagConnector:
         """Not possible: documents are ingested, not rows."""
         raise NotImplementedError(f"{row.row_id} cannot be inserted into {settings.collection}")
 
-    def ask(self, store: Engine, queries: Sequence[str]) -> list[Answer]:
+    def ask(self, store: Engine, queries: Sequence[str]) -> list[SearchAnswer]:
         """What is retrieved for some questions, on some threads. Raises what the retriever raises."""
         with ThreadPoolExecutor(ASKED_TOGETHER, "loadgen-asking") as threads:
             return [_answer(nodes) for nodes in threads.map(store.retriever.retrieve, queries)]
 
-    async def aask(self, store: Engine, queries: Sequence[str]) -> list[Answer]:
+    async def aask(self, store: Engine, queries: Sequence[str]) -> list[SearchAnswer]:
         """The same on the loop of the engine."""
         places = asyncio.Semaphore(ASKED_TOGETHER)
 
@@ -154,8 +154,8 @@ class RagConnector:
         return int(result[0]["count(*)"])
 
 
-def _answer(nodes: Sequence[NodeWithScore]) -> Answer:
-    return Answer(tuple(node.node.node_id for node in nodes), tuple(node.score or 0.0 for node in nodes))
+def _answer(nodes: Sequence[NodeWithScore]) -> SearchAnswer:
+    return SearchAnswer(tuple(node.node.node_id for node in nodes), tuple(node.score or 0.0 for node in nodes))
 
 
 @contextmanager

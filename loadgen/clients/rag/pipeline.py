@@ -53,17 +53,17 @@ def ingest(path: IngestPath, sources: Sequence[Source], stages: MutableMapping[s
 
     `stages` gets the seconds of each stage when it has ended. Raises whatever a stage raises.
     """
-    watch = _Watch(path.clock, stages)
+    stopwatch = _Stopwatch(path.clock, stages)
     root = sources[0].root
     documents = load_files(root, *_names(sources)) if root else _copy(sources)
     _mark(documents)
-    watch.end(READ)
+    stopwatch.end(READ)
     chunks = path.splitter(documents)
-    watch.end(SPLIT)
+    stopwatch.end(SPLIT)
     nodes = path.embedding(chunks)
-    watch.end(EMBED)
+    stopwatch.end(EMBED)
     path.index.insert_nodes(nodes)
-    watch.end(INSERT)
+    stopwatch.end(INSERT)
     return nodes
 
 
@@ -72,25 +72,25 @@ async def aingest(
 ) -> "Sequence[BaseNode]":
     """The same as a coroutine; `loop_holds` receives how long each stage blocked the loop."""
     steps = Steps(loop_holds, READ)
-    return await steps.drive(_aingest(path, sources, _Watch(path.clock, stages, steps)))
+    return await steps.drive(_aingest(path, sources, _Stopwatch(path.clock, stages, steps)))
 
 
-async def _aingest(path: IngestPath, sources: Sequence[Source], watch: "_Watch") -> "Sequence[BaseNode]":
+async def _aingest(path: IngestPath, sources: Sequence[Source], stopwatch: "_Stopwatch") -> "Sequence[BaseNode]":
     root = sources[0].root
     documents = await aload_files(root, *_names(sources)) if root else _copy(sources)
     _mark(documents)
-    watch.end(READ)
+    stopwatch.end(READ)
     chunks = await path.splitter.acall(documents)
-    watch.end(SPLIT)
+    stopwatch.end(SPLIT)
     nodes = await path.embedding.acall(chunks)
-    watch.end(EMBED)
+    stopwatch.end(EMBED)
     await path.index.ainsert_nodes(nodes)
-    watch.end(INSERT)
+    stopwatch.end(INSERT)
     return nodes
 
 
 @dataclass(slots=True)
-class _Watch:
+class _Stopwatch:
     """Seconds of consecutive stages."""
 
     clock: Callable[[], float]

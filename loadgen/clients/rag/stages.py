@@ -36,7 +36,7 @@ UUID = 37
 """Characters after the name in the id of a span: a dash and a UUID."""
 
 
-class Watch:
+class QuestionTimer:
     """The times of one question. Used by the thread or task that asks it, and by those that it starts and awaits."""
 
     __slots__ = ("_embed", "_open", "_retrieve", "_retrieved", "_searches", "_steps", "_then", "_tokens", "usage")
@@ -129,30 +129,30 @@ class Watch:
         return stages
 
 
-WATCH: ContextVar[Watch | None] = ContextVar("loadgen_rag_watch", default=None)
+TIMER: ContextVar[QuestionTimer | None] = ContextVar("loadgen_rag_timer", default=None)
 """That of the question that the current code answers; code outside of a measured call has none."""
 
 
 class StageSpans(BaseSpanHandler[BaseSpan]):
-    """Tells the watch of a question about its spans; keeps none of them. Shared by all threads and loops."""
+    """Tells the timer of a question about its spans; keeps none of them. Shared by all threads and loops."""
 
     def span_enter(self, id_: str, *_: Any, **__: Any) -> None:
         """A method was called."""
-        watch = WATCH.get()
-        if watch is not None and (stage := _find_stage(id_)):
-            watch.enter(id_, stage)
+        timer = TIMER.get()
+        if timer is not None and (stage := _find_stage(id_)):
+            timer.enter(id_, stage)
 
     def span_exit(self, id_: str, *_: Any, **__: Any) -> None:
         """It has returned."""
-        watch = WATCH.get()
-        if watch is not None and (stage := _find_stage(id_)):
-            watch.leave(id_, stage)
+        timer = TIMER.get()
+        if timer is not None and (stage := _find_stage(id_)):
+            timer.leave(id_, stage)
 
     def span_drop(self, id_: str, *_: Any, **__: Any) -> None:
         """It has raised."""
-        watch = WATCH.get()
-        if watch is not None:
-            watch.drop(id_)
+        timer = TIMER.get()
+        if timer is not None:
+            timer.drop(id_)
 
     def new_span(self, *_: Any, **__: Any) -> None:
         """Spans are not kept."""
@@ -183,15 +183,15 @@ def unwatch_spans() -> None:
 
 
 def time_search(search: Callable[..., Any]) -> Callable[..., Any]:
-    """The `search` of a blocking client, which tells the watch of a question how long it took."""
+    """The `search` of a blocking client, which tells the timer of a question how long it took."""
 
     @wraps(search)
     def timed(*given: Any, **named: Any) -> Any:
-        watch = WATCH.get()
+        timer = TIMER.get()
         started = perf_counter()
         result = search(*given, **named)
-        if watch is not None:
-            watch.note_search(perf_counter() - started)
+        if timer is not None:
+            timer.note_search(perf_counter() - started)
         return result
 
     return timed
@@ -202,11 +202,11 @@ def time_async_search(search: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(search)
     async def timed(*given: Any, **named: Any) -> Any:
-        watch = WATCH.get()
+        timer = TIMER.get()
         started = perf_counter()
         result = await search(*given, **named)
-        if watch is not None:
-            watch.note_search(perf_counter() - started)
+        if timer is not None:
+            timer.note_search(perf_counter() - started)
         return result
 
     return timed

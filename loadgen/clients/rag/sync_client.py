@@ -9,7 +9,7 @@ from llama_index.core.schema import NodeWithScore
 
 from loadgen.clients.rag.client import ASK, RETRIEVE, RagClient
 from loadgen.clients.rag.pipeline import Source, ingest
-from loadgen.clients.rag.stages import WATCH, Watch
+from loadgen.clients.rag.stages import TIMER, QuestionTimer
 from loadgen.measure.sample import Mode
 
 
@@ -24,35 +24,35 @@ class SyncClient(RagClient):
     def ask(self, question: str) -> Any:
         """Answer a question; the sample ends with the last token, and its rows are the retrieved chunks."""
         token, started = self.begin(ASK), perf_counter()
-        context = WATCH.set(watch := self._new_watch(ASK))
+        context = TIMER.set(timer := self._new_timer(ASK))
         try:
             answer = self._engine.query_engine.query(question)
             if isinstance(answer, StreamingResponse):
-                self._read(answer, watch, started)
+                self._read(answer, timer, started)
             elif answer.source_nodes:
-                watch.note_token()
+                timer.note_token()
             self._require_in_time(started)
         except BaseException as error:  # noqa: BLE001
-            self.fail(token, error, watch.finish(answered=False))
+            self.fail(token, error, timer.finish(answered=False))
             return None
         finally:
-            WATCH.reset(context)
-        self._finish_ask(token, question, answer, watch)
+            TIMER.reset(context)
+        self._finish_ask(token, question, answer, timer)
         return answer
 
     def retrieve(self, question: str) -> list[NodeWithScore] | None:
         """The chunks that are nearest to a question; they are the sample's rows."""
         token, started = self.begin(RETRIEVE), perf_counter()
-        context = WATCH.set(watch := self._new_watch(RETRIEVE))
+        context = TIMER.set(timer := self._new_timer(RETRIEVE))
         try:
             nodes = self._engine.retriever.retrieve(question)
             self._require_in_time(started)
         except BaseException as error:  # noqa: BLE001
-            self.fail(token, error, watch.finish(answered=False))
+            self.fail(token, error, timer.finish(answered=False))
             return None
         finally:
-            WATCH.reset(context)
-        self._finish_retrieve(token, question, nodes, watch)
+            TIMER.reset(context)
+        self._finish_retrieve(token, question, nodes, timer)
         return nodes
 
     def ingest(self, documents: Sequence[Source]) -> int | None:
@@ -68,11 +68,11 @@ class SyncClient(RagClient):
         self._finish_ingest(token, documents, chunks, stages)
         return len(chunks)
 
-    def _read(self, answer: StreamingResponse, watch: Watch, started: float) -> None:
+    def _read(self, answer: StreamingResponse, timer: QuestionTimer, started: float) -> None:
         parts = []
         for part in answer.response_gen:
             if part and answer.source_nodes:
-                watch.note_token()
+                timer.note_token()
             parts.append(part)
             self._require_in_time(started)
         answer.response_txt = "".join(parts)

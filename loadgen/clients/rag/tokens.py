@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from loadgen.clients.rag.documents import token_counter
-from loadgen.clients.rag.stages import WATCH
+from loadgen.clients.rag.stages import TIMER
 
 KEPT_AT_MOST = 100_000
 """Texts whose number of tokens is kept."""
@@ -41,10 +41,10 @@ class TokenCounts:
 
 def note_usage(answer: Any) -> None:
     """Keep what a model reports with an answer, in OpenAI's form, for the question that the current code asks."""
-    watch, usage = WATCH.get(), getattr(answer, "usage", None)
-    if watch is None or usage is None:
+    timer, usage = TIMER.get(), getattr(answer, "usage", None)
+    if timer is None or usage is None:
         return
     numbers = (getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
     tokens_in, tokens_out = (number if isinstance(number, int) and number >= 0 else None for number in numbers)
     if tokens_in is not None and tokens_out is not None:
-        watch.note_usage(tokens_in, tokens_out)
+        timer.note_usage(tokens_in, tokens_out)

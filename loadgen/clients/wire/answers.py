@@ -74,6 +74,8 @@ def _read_columns(fields: Sequence[Any], result: Any, ids: list[Any]) -> dict[st
         if read is None:
             continue
         values = read(field)
+        if len(values) < len(ids):  # of a field without any value a server may send nothing
+            values = [*values, *[None] * (len(ids) - len(values))]
         if field.valid_data:
             values = [value if valid else None for value, valid in zip(values, field.valid_data, strict=True)]
         if field.is_dynamic:
@@ -83,9 +85,13 @@ def _read_columns(fields: Sequence[Any], result: Any, ids: list[Any]) -> dict[st
     return columns
 
 
-def _find_dynamic(rows: Sequence[Mapping[str, Any]], fields: Sequence[Any], requested: Sequence[str]) -> dict[str, Any]:
-    """Columns of the names in the dynamic field: those requested, or, if `*` was, all that a row has."""
+def _find_dynamic(values: Sequence[Any], fields: Sequence[Any], requested: Sequence[str]) -> dict[str, Any]:
+    """Columns of the names in the dynamic field: those requested, or, if `*` was, all that a row has.
+
+    A row may have none: those from before a collection had a dynamic field.
+    """
     declared = {field.field_name for field in fields}
+    rows: list[Mapping[str, Any]] = [value or {} for value in values]
     names = [name for name in requested if name not in declared]
     return {
         name: [row.get(name) for row in rows] for name in names or dict.fromkeys(name for row in rows for name in row)

@@ -17,7 +17,7 @@ from loadgen.clients.pymilvus.store import EMBEDDING, ID
 from loadgen.clients.wire.answers import Hits, text_ids
 from loadgen.clients.wire.searches import PreparedSearch, SearchSpec, make_search
 from loadgen.clients.wire.store import AsyncStore, SyncStore
-from loadgen.datasets import Answer, Narrowing, Row
+from loadgen.datasets import Narrowing, Row, SearchAnswer
 from loadgen.measure.sample import Mode
 from loadgen.milvus.store.arguments import quiet_client_log
 from loadgen.milvus.store.errors import StoreError
@@ -90,12 +90,12 @@ class WireConnector(ClientConnector):
             node[field] = np.asarray(node[field], dtype=np.float32)
         return node
 
-    def ask(self, store: Any, queries: Sequence[Any]) -> list[Answer]:
+    def ask(self, store: Any, queries: Sequence[Any]) -> list[SearchAnswer]:
         """The answers, on some threads. Raises what `search` raises."""
         with ThreadPoolExecutor(ASKED_TOGETHER, "loadgen-asking") as threads:
             return [_answer(each) for each in threads.map(lambda one: store.search(store.encode(one, {})), queries)]
 
-    async def aask(self, store: Any, queries: Sequence[Any]) -> list[Answer]:
+    async def aask(self, store: Any, queries: Sequence[Any]) -> list[SearchAnswer]:
         """The same with an async store, on its loop."""
         places = asyncio.Semaphore(ASKED_TOGETHER)
 
@@ -124,5 +124,5 @@ def _explaining(settings: Settings) -> Iterator[None]:
         raise StoreError(explain_failure("open", settings, error)) from error
 
 
-def _answer(hits: Hits) -> Answer:
-    return Answer(tuple(text_ids(hits.ids)), tuple(hits.scores))
+def _answer(hits: Hits) -> SearchAnswer:
+    return SearchAnswer(tuple(text_ids(hits.ids)), tuple(hits.scores))

@@ -11,7 +11,7 @@ FIXED = {I64: 8, I32: 4}
 CONTINUED, LOW = 0x80, 0x7F
 
 
-class Field(NamedTuple):
+class MessageField(NamedTuple):
     """One field of a message."""
 
     number: int
@@ -47,7 +47,7 @@ def write_text(number: int, text: str) -> bytes:
     return write_head(number, len(content)) + content if content else b""
 
 
-def split(message: bytes) -> list[Field]:
+def split(message: bytes) -> list[MessageField]:
     """The fields of a message, in their order. Raises ValueError for bytes that are no message."""
     fields = []
     start = 0
@@ -65,7 +65,7 @@ def split(message: bytes) -> list[Field]:
             raise ValueError(f"field {key >> 3} has the unknown type {kind}")
         if at > len(message):
             raise ValueError(f"field {key >> 3} is cut off")
-        fields.append(Field(key >> 3, message[start:at], message[begun:at] if kind == LEN else b""))
+        fields.append(MessageField(key >> 3, message[start:at], message[begun:at] if kind == LEN else b""))
         start = at
     return fields
 

@@ -8,7 +8,7 @@ from pymilvus.client.prepare import Prepare
 from pymilvus.client.types import DataType
 from pymilvus.grpc_gen import milvus_pb2, schema_pb2
 
-from loadgen.clients.wire.protobuf import Field, split, write_head, write_number, write_text
+from loadgen.clients.wire.protobuf import MessageField, split, write_head, write_number, write_text
 
 ROWS = milvus_pb2.InsertRequest.DESCRIPTOR.fields_by_name["fields_data"].number
 """The fields of the rows in an insert; the same in an upsert."""
@@ -62,7 +62,7 @@ def _stack(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
 
 
 def _insert_vectors(
-    fields: list[Field], names: list[str], vectors: Mapping[str, Any], order: Sequence[str]
+    fields: list[MessageField], names: list[str], vectors: Mapping[str, Any], order: Sequence[str]
 ) -> list[Any]:
     """The pieces of a request with the vectors at their place among its rows' fields."""
     first = next(place for place, one in enumerate(fields) if one.number == ROWS)

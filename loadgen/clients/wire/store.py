@@ -41,7 +41,7 @@ OTHERS: Mapping[str, Any] = {
 """The calls of the start, and the types of their answers."""
 
 
-class Store:
+class WireStore:
     """A connection and a collection; users share it. Unusable until its `connect`."""
 
     mode: Mode
@@ -147,7 +147,7 @@ def _find_partition(given: Mapping[str, Any]) -> str:
     return str(given.get("partition_name") or "")
 
 
-class SyncStore(Store):
+class SyncStore(WireStore):
     """The blocking twin."""
 
     mode = Mode.SYNC
@@ -169,7 +169,7 @@ class SyncStore(Store):
         return call
 
 
-class AsyncStore(Store):
+class AsyncStore(WireStore):
     """The asyncio twin; belongs to the loop that connects it."""
 
     mode = Mode.ASYNC

@@ -29,7 +29,7 @@ AT_LOWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StepVerdict:
     """How a step ended."""
 
     passes: bool
@@ -46,10 +46,10 @@ class Trial:
     """A step that is over."""
 
     rate: float
-    verdict: Verdict
+    verdict: StepVerdict
 
 
-class Outcome(StrEnum):
+class RateSearchOutcome(StrEnum):
     """What a search has shown."""
 
     LIMIT = "found"
@@ -65,10 +65,10 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RateFinding:
     """The result of a search; rates are arrivals per second."""
 
-    outcome: Outcome
+    outcome: RateSearchOutcome
     rate: float = math.nan
     """The highest that meets the conditions; of `at least` the highest that was tried, of `none` the lowest."""
     low: float = math.nan
@@ -119,7 +119,7 @@ class RateSearch:
     def _failed(self) -> list[float]:
         return [one.rate for one in self.trials if not one.verdict.passes]
 
-    def observe(self, rate: float, verdict: Verdict) -> None:
+    def observe(self, rate: float, verdict: StepVerdict) -> None:
         """A step at this rate is over."""
         if verdict.is_generator and rate not in self._excused and len(self._excused) < EXCUSED:
             self._excused[rate] = verdict.reason
@@ -151,16 +151,16 @@ class RateSearch:
         """The edge is where no rate is tried, although a step at the lowest rate has passed by chance."""
         return self._belief is not None and self._belief.quantiles(CERTAIN)[0] < self._lowest
 
-    def find(self, *, interrupted: bool = False) -> Finding:
+    def find(self, *, interrupted: bool = False) -> RateFinding:
         """The result so far; of an interrupted search there is none."""
         if interrupted and not self.is_over:
-            return Finding(Outcome.UNFINISHED)
+            return RateFinding(RateSearchOutcome.UNFINISHED)
         if not self.trials:
             return self._find_excused()
         if not self._failed:
             highest = max(self._passed)
             limits = [reason for rate, reason in self._excused.items() if rate > highest]
-            return Finding(Outcome.AT_LEAST, highest, reason=limits[0] if limits else "")
+            return RateFinding(RateSearchOutcome.AT_LEAST, highest, reason=limits[0] if limits else "")
         if not self._passed or self._belief is None:
             return self._find_none()
         rate = _snap(self._belief.quantiles(0.5)[0])
@@ -168,20 +168,20 @@ class RateSearch:
             return self._find_none()
         low, high = self._belief.interval()
         above = self._just_above(rate)
-        outcome = Outcome.GENERATOR if _is_mostly_generator(above) else Outcome.LIMIT
-        of_outcome = [one for one in above if one.verdict.is_generator is (outcome is Outcome.GENERATOR)]
-        return Finding(outcome, rate, min(low, rate), max(high, rate), of_outcome[0].verdict.reason)
+        outcome = RateSearchOutcome.GENERATOR if _is_mostly_generator(above) else RateSearchOutcome.LIMIT
+        of_outcome = [one for one in above if one.verdict.is_generator is (outcome is RateSearchOutcome.GENERATOR)]
+        return RateFinding(outcome, rate, min(low, rate), max(high, rate), of_outcome[0].verdict.reason)
 
-    def _find_excused(self) -> Finding:
+    def _find_excused(self) -> RateFinding:
         """Not one step counts: the generator was at its limit in the only one, or there was none."""
         for rate, reason in self._excused.items():
-            return Finding(Outcome.GENERATOR, rate, reason=reason)
-        return Finding(Outcome.UNFINISHED)
+            return RateFinding(RateSearchOutcome.GENERATOR, rate, reason=reason)
+        return RateFinding(RateSearchOutcome.UNFINISHED)
 
-    def _find_none(self) -> Finding:
+    def _find_none(self) -> RateFinding:
         worst = min((one for one in self.trials if not one.verdict.passes), key=lambda one: one.rate)
-        outcome = Outcome.GENERATOR if worst.verdict.is_generator else Outcome.NONE
-        return Finding(outcome, worst.rate, reason=worst.verdict.reason)
+        outcome = RateSearchOutcome.GENERATOR if worst.verdict.is_generator else RateSearchOutcome.NONE
+        return RateFinding(outcome, worst.rate, reason=worst.verdict.reason)
 
     def _just_above(self, rate: float) -> list[Trial]:
         """The failed steps near the edge, the closest above it first."""

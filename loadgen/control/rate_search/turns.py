@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loadgen.control.rate_search.search import HIGHEST, Finding, RateSearch, Verdict
+from loadgen.control.rate_search.search import HIGHEST, RateFinding, RateSearch, StepVerdict
 from loadgen.settings.rate_search import BETWEEN
 from loadgen.text.listing import count_of
 
@@ -117,14 +117,14 @@ class SearchTurns:
         length = plan.rough if search.is_rough else LONG if search.is_close else 1.0
         return Step(name, search.rate, length * plan.seconds, length * plan.warmup_seconds)
 
-    def observe(self, step: Step, verdict: Verdict, took: float) -> None:
+    def observe(self, step: Step, verdict: StepVerdict, took: float) -> None:
         """A step has ended; it `took` the time until the next one, in seconds."""
         self._searches[step.variant].observe(step.rate, verdict)
         self._turn += 1
         self._used += took
         self._pauses = [*self._pauses, max(BETWEEN, took - step.seconds - step.warmup_seconds)][-REMEMBERED:]
 
-    def find(self) -> dict[str, Finding]:
+    def find(self) -> dict[str, RateFinding]:
         """The result of each variant; none is claimed where the search was interrupted."""
         return {name: one.find(interrupted=not self.is_over) for name, one in self._searches.items()}
 

@@ -10,7 +10,7 @@ import numpy as np
 from loadgen.datasets.files.content import DataFileError, Payload
 from loadgen.datasets.metadata import Column, Metadata
 from loadgen.settings.faults import SettingsError
-from loadgen.settings.filter_grammar import find_conditions, find_drawn
+from loadgen.settings.filter_grammar import find_conditions, find_placeholders
 from loadgen.settings.metadata import NAME
 from loadgen.settings.model import Settings
 from loadgen.settings.narrowing import read_filter
@@ -75,5 +75,5 @@ def find_used(settings: Settings) -> set[str]:
     for one in find_variants(settings):
         expression = read_filter(settings_of(settings, one))
         if expression is not None:
-            used |= {condition.field for condition in find_conditions(expression)} | set(find_drawn(expression))
+            used |= {condition.field for condition in find_conditions(expression)} | set(find_placeholders(expression))
     return used

@@ -18,7 +18,7 @@ BUFFER = 1 << 20
 AGAIN = "Copy or download it again."
 
 
-class Group(NamedTuple):
+class RowGroup(NamedTuple):
     """A row group: its file, its number in that, and the rows of all files that it has."""
 
     path: Path
@@ -112,7 +112,7 @@ def require_columns(path: Path, file: Any, columns: Sequence[str]) -> None:
             raise DataFileError(path, problem, "The layout is that of VectorDBBench: id, emb; id, neighbors_id.")
 
 
-def _find_groups(files: Sequence[Path], column: str) -> Iterator[Group]:
+def _find_groups(files: Sequence[Path], column: str) -> Iterator[RowGroup]:
     start = 0
     for path in files:
         file = open_parquet_file(path)
@@ -121,7 +121,7 @@ def _find_groups(files: Sequence[Path], column: str) -> Iterator[Group]:
         for number in range(file.num_row_groups):
             rows = file.metadata.row_group(number).num_rows
             if rows:
-                yield Group(path, number, start, start + rows)
+                yield RowGroup(path, number, start, start + rows)
             start += rows
         file.close()
 
@@ -134,7 +134,7 @@ def _check_type(path: Path, kind: Any) -> None:
         raise DataFileError(path, flaw, CONVERT)
 
 
-def _read_group(group: Group, column: str) -> Iterator[Any]:
+def _read_group(group: RowGroup, column: str) -> Iterator[Any]:
     file = open_parquet_file(group.path)
     try:
         yield from file.iter_batches(ROWS_IN_BATCH, row_groups=[group.number], columns=[column], use_threads=False)

@@ -19,7 +19,7 @@ NOISE = 0.1
 MakeRow = Callable[[int, list[float], Origin, Payload], Row]
 
 
-class Rows(Protocol):
+class FileRows(Protocol):
     """The dataset of the file."""
 
     size: int
@@ -49,7 +49,7 @@ class PerturbedRows:
     """Rows near those of a file, for an `InsertStream`: with the text and metadata of the row that they are near."""
 
     def __init__(
-        self, rows: Rows, table: VectorTable, payloads: Callable[[int, int], list[Payload]], make_row: MakeRow
+        self, rows: FileRows, table: VectorTable, payloads: Callable[[int, int], list[Payload]], make_row: MakeRow
     ) -> None:
         self.dim = table.dim
         self._rows, self._table, self._payloads, self._make_row = rows, table, payloads, make_row

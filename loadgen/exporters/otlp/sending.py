@@ -35,7 +35,7 @@ ENDS_WITHIN = 5.0
 logger = logging.getLogger("loadgen")
 
 
-class _Waiting(NamedTuple):
+class _QueuedTrace(NamedTuple):
     sample: Sample
     trace: Trace
     run_id: str
@@ -53,7 +53,7 @@ class Export:
         self._scope = InstrumentationScope(NAME, version)
         self._maker = SpanMaker(self._resource, version, Random())
         self._began = time_ns()
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_QueuedTrace] = deque()
         self._wake = threading.Event()
         self._closing = False
         self.failed = self.lost = 0
@@ -72,7 +72,7 @@ class Export:
             if len(self._waiting) >= WAITING_AT_MOST:
                 self.lost += 1
                 continue
-            self._waiting.append(_Waiting(sample, sample.trace, self._exporter.run_id))
+            self._waiting.append(_QueuedTrace(sample, sample.trace, self._exporter.run_id))
             if len(self._waiting) >= AT_ONCE:
                 self._wake.set()
 
@@ -124,7 +124,7 @@ class Export:
         metrics = list(as_metrics(self._registry.collect(), self._began, time_ns()))
         return MetricsData([ResourceMetrics(self._resource, [ScopeMetrics(self._scope, metrics, "")], "")])
 
-    def _make_spans(self, one: _Waiting) -> Sequence[ReadableSpan]:
+    def _make_spans(self, one: _QueuedTrace) -> Sequence[ReadableSpan]:
         sample = one.sample
         variant, mode, client = self._exporter.labels_of(sample.variant)
         attributes: dict[str, Value] = {

@@ -29,7 +29,7 @@ FILES = {"html_file": "html", "json_file": "json_file", "csv_prefix": "csv", "lo
 CERTIFICATES = ("tls_cert", "tls_key")
 
 
-class Wanted(NamedTuple):
+class ListeningPort(NamedTuple):
     """A port that one part of Locust listens on."""
 
     setting: str
@@ -76,9 +76,9 @@ def find_port_faults(options: Namespace) -> list[Fault]:
     if options.worker:
         result = _out_of_range("master_port", options.master_port)
         return [result] if result else []
-    wanted = list(_wanted(options))
-    faults = [fault for one in wanted if (fault := _find_fault(one)) is not None]
-    faults += _find_doubles(wanted, str(options.metrics_port).strip())
+    listening = list(_listening_ports(options))
+    faults = [fault for one in listening if (fault := _find_fault(one)) is not None]
+    faults += _find_doubles(listening, str(options.metrics_port).strip())
     if options.processes and options.master_bind_port != options.master_port:
         other = f"--master-port {options.master_port}"
         problem = f"is not the port on which the workers of --processes expect their master: {other}"
@@ -86,12 +86,12 @@ def find_port_faults(options: Namespace) -> list[Fault]:
     return faults
 
 
-def _wanted(options: Namespace) -> Iterator[Wanted]:
+def _listening_ports(options: Namespace) -> Iterator[ListeningPort]:
     if options.master or options.processes:
         what = "Locust's master needs it for its workers"
-        yield Wanted("master_bind_port", options.master_bind_host, options.master_bind_port, what)
+        yield ListeningPort("master_bind_port", options.master_bind_host, options.master_bind_port, what)
     if options.headful or not options.headless:
-        yield Wanted("web_port", options.web_host, options.web_port, "Locust's web page needs it")
+        yield ListeningPort("web_port", options.web_host, options.web_port, "Locust's web page needs it")
 
 
 def _out_of_range(setting: str, port: int) -> Fault | None:
@@ -100,21 +100,21 @@ def _out_of_range(setting: str, port: int) -> Fault | None:
     return Fault(setting, str(port), "is not a port", f"Give a number from 1 to {HIGHEST_PORT:,}.")
 
 
-def _find_fault(wanted: Wanted) -> Fault | None:
-    if fault := _out_of_range(wanted.setting, wanted.port):
+def _find_fault(listening: ListeningPort) -> Fault | None:
+    if fault := _out_of_range(listening.setting, listening.port):
         return fault
     try:
-        _listen(wanted.host, wanted.port)
+        _listen(listening.host, listening.port)
     except socket.gaierror:
         return None  # perhaps the name of a network interface, which Locust accepts
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno == errno.EADDRNOTAVAIL:
-            host = wanted.setting.removesuffix("port") + "host"
-            return Fault(host, wanted.host, f"cannot be listened on ({reason})", "Use an address of this machine.")
-        problem = f"cannot be listened on ({reason}), and {wanted.what}"
-        hint = f"Stop the process that uses it, or give another --{wanted.setting.replace('_', '-')}."
-        return Fault(wanted.setting, str(wanted.port), problem, hint)
+            host = listening.setting.removesuffix("port") + "host"
+            return Fault(host, listening.host, f"cannot be listened on ({reason})", "Use an address of this machine.")
+        problem = f"cannot be listened on ({reason}), and {listening.what}"
+        hint = f"Stop the process that uses it, or give another --{listening.setting.replace('_', '-')}."
+        return Fault(listening.setting, str(listening.port), problem, hint)
     return None
 
 
@@ -135,9 +135,9 @@ def _listen(host: str, port: int) -> None:
                 raise  # a machine without IPv6
 
 
-def _find_doubles(wanted: list[Wanted], metrics_port: str) -> Iterator[Fault]:
+def _find_doubles(listening: list[ListeningPort], metrics_port: str) -> Iterator[Fault]:
     """Ports that this command would use twice."""
-    ports = [(one.setting, str(one.port)) for one in wanted if one.port]
+    ports = [(one.setting, str(one.port)) for one in listening if one.port]
     for number, (setting, port) in enumerate(ports):
         for other in [name for name, given in ports[:number] if given == port]:
             problem = f"is also the port of --{other.replace('_', '-')}"

@@ -1,6 +1,8 @@
 """The settings of a run, read as the `locust` command reads them, without starting it."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
@@ -14,12 +16,29 @@ from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
 
 
-def read_run(arguments: Sequence[str], *, needs_host: bool = True) -> Settings:
+def read_run(arguments: Sequence[str], program: str, *, needs_host: bool = True) -> Settings:
     """The settings of `locust` with these arguments: locustfile's defaults, config file, variables, flags.
 
     Imports the locustfile, with all side effects. Exits as Locust does (SystemExit) if there is no such file or the
-    flags are invalid. Raises SettingsError with every fault, RuntimeError if the locustfile cannot be imported.
+    flags are invalid; its message begins with `program`. Raises SettingsError with every fault, RuntimeError if the
+    locustfile cannot be imported.
     """
+    with _named(program):
+        return _read(arguments, needs_host=needs_host)
+
+
+@contextmanager
+def _named(program: str) -> Iterator[None]:
+    """Locust's parsers have the name of their command from `sys.argv`."""
+    before = sys.argv[:1]
+    sys.argv[:1] = [program]
+    try:
+        yield
+    finally:
+        sys.argv[:1] = before
+
+
+def _read(arguments: Sequence[str], *, needs_host: bool) -> Settings:
     paths = get_locustfiles_locally(parse_locustfile_option(arguments))
     everyone = [kind for path in paths for kind in _load(path)]
     if not everyone:

@@ -22,7 +22,7 @@ from loadgen.locust_plugin.patches import (
     keep_users_to_plan,
     leave_workers_to_coordinator,
 )
-from loadgen.measure.ledger import Counted
+from loadgen.measure.ledger import RunCounts
 from loadgen.measure.phase import Phase
 from loadgen.settings.fault_grammar import Action
 
@@ -117,7 +117,7 @@ class RunHost:
 
 
 def make_coordinator(
-    environment: Any, agent: Agent, ledger: Counted, display: PhaseDisplay, host: RunHost
+    environment: Any, agent: Agent, ledger: RunCounts, display: PhaseDisplay, host: RunHost
 ) -> Coordinator:
     """The coordinator of this process, linked to the agents."""
     runner = environment.runner

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from time import perf_counter
 
-from loadgen.measure.ledger import Counted
+from loadgen.measure.ledger import RunCounts
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import count_failures
 from loadgen.measure.window import Window
@@ -79,7 +79,7 @@ class Progress:
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
         self._clock = clock
-        self._ledger: Counted | None = None
+        self._ledger: RunCounts | None = None
         self._preparing: str = ""
         self._phase: Phase | None = None
         self._plan: Sequence[Phase] = ()
@@ -88,7 +88,7 @@ class Progress:
         self._run_time = 0.0
         self._measured: tuple[float, Figures | None] = (-math.inf, None)
 
-    def follow(self, ledger: Counted) -> None:
+    def follow(self, ledger: RunCounts) -> None:
         """Set the source of the figures."""
         self._ledger = ledger
 

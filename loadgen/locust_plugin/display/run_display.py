@@ -8,7 +8,7 @@ from loadgen.locust_plugin.display.terminal import Display
 from loadgen.locust_plugin.run_results import RunFinalizer
 from loadgen.locust_plugin.web.tab import add_tab
 from loadgen.locust_plugin.web.tab_data import TabData, is_comparable
-from loadgen.measure.ledger import Counted
+from loadgen.measure.ledger import RunCounts
 from loadgen.measure.phase import Phase
 from loadgen.runtime.hub import run_in_thread
 
@@ -16,7 +16,7 @@ from loadgen.runtime.hub import run_in_thread
 class RunDisplay:
     """One per process; never opened in a worker."""
 
-    def __init__(self, environment: Any, progress: Progress, ledger: Counted, ending: RunFinalizer) -> None:
+    def __init__(self, environment: Any, progress: Progress, ledger: RunCounts, ending: RunFinalizer) -> None:
         self._environment = environment
         self._ending = ending
         self._tab_data = TabData(ledger, progress)

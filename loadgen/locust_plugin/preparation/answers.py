@@ -9,11 +9,11 @@ from typing import Any
 
 from loadgen.clients.outcomes import describe
 from loadgen.datasets import (
-    Answer,
     Dataset,
     GroundTruth,
     MatchingRows,
     Narrowings,
+    SearchAnswer,
     agrees,
     cached_neighbours,
     count_checked,
@@ -113,7 +113,7 @@ def _compare(
     chosen = range(len(vectors))[:: max(1, len(vectors) // COMPARED)][:COMPARED]
     texts = find_query_texts(dataset, len(vectors))
 
-    def ask(name: str) -> list[Answer]:
+    def ask(name: str) -> list[SearchAnswer]:
         one = variants[name]
         connector, store = one.layer.connector, stores[name][0]
         queries = [connector.make_query([vectors[number]], one.settings, texts[number]) for number in chosen]

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from loadgen.datasets import Dataset, HasJudge, Narrowings, Partitioning, Wanted, find_query_texts, name_narrowing
+from loadgen.datasets import (
+    Dataset,
+    GroundTruthKey,
+    HasJudge,
+    Narrowings,
+    Partitioning,
+    find_query_texts,
+    name_narrowing,
+)
 from loadgen.locust_plugin.preparation.variant_setup import VariantSetup
 from loadgen.settings.narrowing import narrows
 from loadgen.settings.values import DENSE
@@ -32,13 +40,13 @@ def make_queries(
             made[key] = _narrow(one, dataset, varied)
         own[name] = made[key]
     checked = [key for key in made if key.queries_per_search == 1 and key.search_kind == DENSE]
-    asked = [(Wanted(key.top_k, key.narrowing), made[key]) for key in checked]
+    asked = [(GroundTruthKey(key.top_k, key.narrowing), made[key]) for key in checked]
     process_state.queries = own
     partitioned = {name: one.settings for name, one in variants.items() if one.settings.partitions}
     process_state.partitionings = {name: Partitioning.of(one) for name, one in partitioned.items()}
     row_id = next(iter(datasets.values())).row_id if datasets else str
     judges = {
-        Wanted(one.settings.top_k): dataset.judge
+        GroundTruthKey(one.settings.top_k): dataset.judge
         for one in variants.values()
         if isinstance(dataset := datasets[one.settings.collection], HasJudge)
     }

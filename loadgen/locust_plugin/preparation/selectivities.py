@@ -54,7 +54,7 @@ def measure_existing(variants: Mapping[str, VariantSetup], tell: Callable[[str],
     partly = []
     faults = []
     values: dict[str, Metadata] = {}
-    known: dict[tuple[str, str], Counted] = {}
+    known: dict[tuple[str, str], MatchCounts] = {}
     for name, one in variants.items():
         settings, info = one.settings, one.info
         if info is None or not narrows(settings):
@@ -80,7 +80,7 @@ def measure_existing(variants: Mapping[str, VariantSetup], tell: Callable[[str],
     return existing
 
 
-class Counted(NamedTuple):
+class MatchCounts(NamedTuple):
     """What the server of an existing collection says of a filter or of partitions."""
 
     matches: Sequence[int] = ()
@@ -93,14 +93,16 @@ class Counted(NamedTuple):
     """Why it does not accept the filter at all."""
 
 
-def _count(settings: Settings, info: CollectionInfo, values: Metadata) -> Counted:
+def _count(settings: Settings, info: CollectionInfo, values: Metadata) -> MatchCounts:
     drawn = Counter(Narrowings(settings, OnServer(info.rows, values)).make())
     looked_at = drawn.most_common(COUNTED)
     counts = count_matches(settings, info, [narrowing for narrowing, _ in looked_at])
     if isinstance(counts, str):
-        return Counted(reason=counts, refusal=try_search(settings, info, looked_at[0][0]) if settings.filter else "")
+        return MatchCounts(
+            reason=counts, refusal=try_search(settings, info, looked_at[0][0]) if settings.filter else ""
+        )
     matches = [count for count, (_, number) in zip(counts, looked_at, strict=True) for _ in range(number)]
-    return Counted(matches, is_partial=len(drawn) > COUNTED)
+    return MatchCounts(matches, is_partial=len(drawn) > COUNTED)
 
 
 def check_selectivities(

@@ -29,7 +29,7 @@ PLACES = {"users": "user_count", "spawn-rate": "spawn_rate", "run-time": "run_ti
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FormField:
     """One field."""
 
     name: str
@@ -44,11 +44,11 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FieldGroup:
     """Fields below one heading."""
 
     name: str
-    fields: tuple[Field, ...]
+    fields: tuple[FormField, ...]
     is_first: bool
     """Shown unfolded."""
 
@@ -56,28 +56,30 @@ class Group:
 def describe_form(arguments: Mapping[str, Any], options: Any, sections: Mapping[str, str]) -> dict[str, Any]:
     """The form as plain values. `arguments` are those of Locust's template, dressed; `sections` by setting."""
     fields = {one.name: one for one in _fields(arguments, options)}
-    groups = [Group(name, tuple(fields[one] for one in names if one in fields), True) for name, names in FIRST.items()]
-    groups.append(Group(USERS, tuple(fields[one] for one in OF_LOCUST), True))
+    groups = [
+        FieldGroup(name, tuple(fields[one] for one in names if one in fields), True) for name, names in FIRST.items()
+    ]
+    groups.append(FieldGroup(USERS, tuple(fields[one] for one in OF_LOCUST), True))
     first = {one.name for group in groups for one in group.fields}
-    others: dict[str, list[Field]] = {}
+    others: dict[str, list[FormField]] = {}
     for one in fields.values():
         if one.name not in first:
             others.setdefault(sections.get(one.name, OF_LOCUSTFILE), []).append(one)
-    groups += [Group(name.capitalize(), tuple(some), False) for name, some in others.items()]
+    groups += [FieldGroup(name.capitalize(), tuple(some), False) for name, some in others.items()]
     return {"users": USERS, "groups": [asdict(group) for group in groups]}
 
 
-def _fields(arguments: Mapping[str, Any], options: Any) -> Iterator[Field]:
+def _fields(arguments: Mapping[str, Any], options: Any) -> Iterator[FormField]:
     host = Settings.model_fields["host"]
-    yield Field("host", "Host", str(host.description), "text", arguments.get("host") or "")
+    yield FormField("host", "Host", str(host.description), "text", arguments.get("host") or "")
     users = {"user_count": options.num_users or 1, "spawn_rate": options.spawn_rate or 1, "run_time": ""}
     for name, (label, text) in OF_LOCUST.items():
-        yield Field(name, label, text, "text", users[name])
+        yield FormField(name, label, text, "text", users[name])
     for name, option in arguments.get("extra_options", {}).items():
         yield _field(name, option)
 
 
-def _field(name: str, option: Mapping[str, Any]) -> Field:
+def _field(name: str, option: Mapping[str, Any]) -> FormField:
     known = Settings.model_fields.get(name)
     text = (option.get("help_text") or "").partition(": ")[2] if known else option.get("help_text") or ""
     value, choices = option.get("default_value"), option.get("choices")
@@ -93,7 +95,7 @@ def _field(name: str, option: Mapping[str, Any]) -> Field:
     fixed = known is not None and name not in CREDENTIALS and not is_set_on_page(name)
     shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
     label = name.replace("_", " ").capitalize()
-    return Field(name, label, text, kind, "" if shown is None else shown, tuple(map(str, choices or ())), fixed)
+    return FormField(name, label, text, kind, "" if shown is None else shown, tuple(map(str, choices or ())), fixed)
 
 
 def place_faults(error: SettingsError) -> list[dict[str, str]]:

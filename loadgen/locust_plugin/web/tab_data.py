@@ -8,12 +8,12 @@ from time import perf_counter
 from typing import Any
 
 from loadgen.locust_plugin.display.progress import Progress
-from loadgen.measure.ledger import Counted
+from loadgen.measure.ledger import RunCounts
 from loadgen.measure.phase import Phase
 from loadgen.measure.sample import Outcome
 from loadgen.measure.window import Window
-from loadgen.reports.style import place_looks
-from loadgen.results.comparison import PHASES_AT_LEAST, Comparison, Ratio, Verdict
+from loadgen.reports.style import assign_plot_styles
+from loadgen.results.comparison import PHASES_AT_LEAST, ComparisonResult, RatioEstimate, Verdict
 from loadgen.results.figures import load_level, throughput
 from loadgen.results.levels import LevelResult
 from loadgen.results.series import Series, percentile
@@ -24,7 +24,7 @@ MEASURE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OperationRow:
     """One operation of one variant in one phase. Times are seconds, throughput is answered operations per second."""
 
     phase: int
@@ -63,13 +63,13 @@ class LevelRow:
     """Seconds; if compared, the figure that the ratio divides."""
     empty: int
     goodput: float
-    """As in `Row`; if compared, the figure that its ratio divides."""
+    """As in `OperationRow`; if compared, the figure that its ratio divides."""
     recall: float
     mrr: float
-    ratio_throughput: Ratio | None
+    ratio_throughput: RatioEstimate | None
     """To the baseline, as are the others; none in the row of the baseline."""
-    ratio_p50: Ratio | None
-    ratio_p99: Ratio | None
+    ratio_p50: RatioEstimate | None
+    ratio_p99: RatioEstimate | None
     verdict: str
     """Name of the winner, `no difference` or `invalid`; empty without a comparison."""
     is_won: bool
@@ -80,12 +80,12 @@ class LevelRow:
 class TabData:
     """Figures of the current or last run as plain values; used only on the hub."""
 
-    def __init__(self, ledger: Counted, progress: Progress, clock: Callable[[], float] = perf_counter) -> None:
+    def __init__(self, ledger: RunCounts, progress: Progress, clock: Callable[[], float] = perf_counter) -> None:
         self._ledger = ledger
         self._progress = progress
         self._clock = clock
-        self._over: dict[int, tuple[int, list[Row]]] = {}
-        self._measured: tuple[float, list[Row]] = (-math.inf, [])
+        self._over: dict[int, tuple[int, list[OperationRow]]] = {}
+        self._measured: tuple[float, list[OperationRow]] = (-math.inf, [])
         self.levels: list[LevelRow] = []
         """The rows of `level_rows`."""
         self._words: list[str] = []
@@ -119,14 +119,14 @@ class TabData:
     def as_json(self) -> dict[str, Any]:
         """All values; unknown ones are null."""
         rows = self.rows()
-        looks = place_looks(row.variant for row in rows)
-        phases = [asdict(row) | {"look": looks[row.variant]} for row in rows]
+        plot_styles = assign_plot_styles(row.variant for row in rows)
+        phases = [asdict(row) | {"look": plot_styles[row.variant]} for row in rows]
         levels = [asdict(row) for row in self.levels]
         shown = {"now": self.now_as_json()["now"], "phases": phases, "levels": levels, "words": self._words}
         known: dict[str, Any] = _known(shown)
         return known
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[OperationRow]:
         """Phase by phase, in the order of time."""
         at, rows = self._measured
         if self._clock() - at >= MEASURE_SECONDS:
@@ -134,7 +134,7 @@ class TabData:
             self._measured = (self._clock(), rows)
         return rows
 
-    def _of(self, window: Window) -> list[Row]:
+    def _of(self, window: Window) -> list[OperationRow]:
         """A finished phase is recomputed only if operations arrived late."""
         seconds = self._progress.counted_seconds(window)
         if seconds is not None:
@@ -147,10 +147,10 @@ class TabData:
         return rows
 
 
-def _measure(window: Window, seconds: float, live: bool) -> list[Row]:
+def _measure(window: Window, seconds: float, live: bool) -> list[OperationRow]:
     phase = window.phase
     return [
-        Row(
+        OperationRow(
             phase=phase.number + 1,
             label=phase.label,
             variant=variant,
@@ -214,7 +214,7 @@ def _figure(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _shown_p99(comparisons: Iterable[Comparison], variant: str, otherwise: float) -> float:
+def _shown_p99(comparisons: Iterable[ComparisonResult], variant: str, otherwise: float) -> float:
     """The seconds that the ratio of p99 divides."""
     for one in comparisons:
         if one.p99 is not None and variant in one.pair:

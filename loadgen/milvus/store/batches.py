@@ -10,7 +10,7 @@ from loadgen.milvus.store.nodes import to_node
 from loadgen.settings.model import Settings
 
 
-class Batch(NamedTuple):
+class NodeBatch(NamedTuple):
     """Nodes for one call of `async_add`."""
 
     nodes: list[BaseNode]
@@ -18,7 +18,7 @@ class Batch(NamedTuple):
     """Further arguments of the call."""
 
 
-def make_batches(dataset: Dataset, settings: Settings, held_at_most: int) -> Iterator[Batch]:
+def make_batches(dataset: Dataset, settings: Settings, held_at_most: int) -> Iterator[NodeBatch]:
     """All rows in batches of `batch_size`. Of rows for partitions, about `held_at_most` wait for their batch.
 
     A batch is for one partition, so that some are smaller.
@@ -29,7 +29,7 @@ def make_batches(dataset: Dataset, settings: Settings, held_at_most: int) -> Ite
     partitioning = Partitioning.of(settings)
     if not partitioning.names:
         for rows in blocks:
-            yield Batch([to_node(row) for row in rows], {})
+            yield NodeBatch([to_node(row) for row in rows], {})
         return
     waiting: dict[str, list[BaseNode]] = {}
     held = 0
@@ -47,5 +47,5 @@ def make_batches(dataset: Dataset, settings: Settings, held_at_most: int) -> Ite
         yield _for_partition(name, nodes)
 
 
-def _for_partition(name: str, nodes: list[BaseNode]) -> Batch:
-    return Batch(nodes, {"milvus_partition_name": name})
+def _for_partition(name: str, nodes: list[BaseNode]) -> NodeBatch:
+    return NodeBatch(nodes, {"milvus_partition_name": name})

@@ -17,7 +17,7 @@ from pymilvus.exceptions import MilvusException
 from loadgen.milvus.store.errors import server_words
 from loadgen.milvus.store.holders import Holder, Use
 from loadgen.milvus.store.leases import REMOVE_SECONDS, LeaseTable
-from loadgen.milvus.store.watching import Life, Pace, Watch
+from loadgen.milvus.store.watching import HolderWatch, LeaseTiming, Life
 from loadgen.settings.conflicts import LEASES
 from loadgen.settings.faults import Fault, SettingsError
 from loadgen.settings.model import Settings
@@ -33,14 +33,14 @@ class Lease:
     """
 
     def __init__(
-        self, settings: Settings, doing: str, tell: Tell, *, writes: bool = False, pace: Pace | None = None
+        self, settings: Settings, doing: str, tell: Tell, *, writes: bool = False, timing: LeaseTiming | None = None
     ) -> None:
         self._settings = settings
         self._tell = tell
         self.writes = writes
         """True if the run changes the collection: it never shares it."""
-        self._pace = pace or Pace()
-        self._watch = Watch(self._pace)
+        self._timing = timing or LeaseTiming()
+        self._watch = HolderWatch(self._timing)
         self._mine = Holder.here(settings.collection, "", doing)
         self._table: LeaseTable | None = None
         self._lock = threading.RLock()
@@ -111,7 +111,7 @@ class Lease:
                 self._blocking = others
                 self._remove()
                 return False
-            time.sleep(self._pace.look / 2)  # others see us and step back, or continue and are seen
+            time.sleep(self._timing.poll / 2)  # others see us and step back, or continue and are seen
         self._write(claimed=False)
         if self._thread is None:
             self._thread = threading.Thread(target=self._keep, name="loadgen-lease", daemon=True)
@@ -134,7 +134,7 @@ class Lease:
             if not reported and not all(other.claimed for other in others):
                 self._tell(f"Waiting for collection '{wanted.collection}', in use by {others[0]}")
                 reported = True
-            time.sleep(self._pace.look)
+            time.sleep(self._timing.poll)
 
     def _lasts(self, other: Holder, wanted: Holder) -> bool:
         """Whether waiting for a conflicting holder is pointless."""
@@ -209,7 +209,7 @@ class Lease:
     def _keep(self) -> None:
         """Renew the lease until its end. A failure is retried with the next heartbeat."""
         while not self._ended:
-            self._wake.wait(self._pace.beat)
+            self._wake.wait(self._timing.beat)
             self._wake.clear()
             try:
                 self._renew()

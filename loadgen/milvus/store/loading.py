@@ -12,7 +12,7 @@ from llama_index.vector_stores.milvus import MilvusVectorStore
 from pymilvus.exceptions import MilvusException
 
 from loadgen.datasets import Dataset
-from loadgen.milvus.store.batches import Batch, make_batches
+from loadgen.milvus.store.batches import NodeBatch, make_batches
 from loadgen.milvus.store.opening import aclose_stores, limit_retries, warm_stores
 from loadgen.milvus.store.patience import Patience, may_pass
 from loadgen.settings.model import Settings
@@ -63,7 +63,7 @@ class Loading:
         self._in_flight = settings.load_in_flight
         self._batch_size = settings.batch_size
         self._batches = make_batches(dataset, settings, min(ROWS_AHEAD, FLOATS_AHEAD // dataset.dim))
-        self._ahead: deque[Batch] = deque()
+        self._ahead: deque[NodeBatch] = deque()
         self._sending = threading.Event()
         self._maker = threading.Thread(target=self._make_ahead, name="loadgen-rows", daemon=True)
         self._maker.start()
@@ -108,13 +108,13 @@ class Loading:
                 self.present += here
             self.loaded += len(batch.nodes)
 
-    async def _count(self, batch: Batch) -> int:
+    async def _count(self, batch: NodeBatch) -> int:
         """How many of its rows an interrupted loading has left."""
         if self._count_ids is None:
             return 0
         return await asyncio.to_thread(self._count_ids, [node.node_id for node in batch.nodes])
 
-    async def _add(self, store: MilvusVectorStore, batch: Batch, *, again: bool) -> None:
+    async def _add(self, store: MilvusVectorStore, batch: NodeBatch, *, again: bool) -> None:
         """Send one batch until it is accepted. A repeated one replaces the rows that the first may have left."""
         pause = FIRST_PAUSE
         while True:

@@ -16,8 +16,8 @@ from llama_index.core.vector_stores.types import (
 
 from loadgen.datasets import Narrowing
 from loadgen.settings.filter_grammar import (
-    Comparison,
     Expression,
+    FieldComparison,
     Junction,
     Likeness,
     Membership,
@@ -98,7 +98,7 @@ def to_filters(expression: Expression) -> MetadataFilters:
 
 
 def _to_part(expression: Expression) -> MetadataFilter | MetadataFilters:
-    if isinstance(expression, Comparison):
+    if isinstance(expression, FieldComparison):
         value: Any = expression.value
         return MetadataFilter(key=expression.field, value=value, operator=OPERATORS[expression.relation])
     if isinstance(expression, Membership):

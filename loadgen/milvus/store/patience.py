@@ -69,14 +69,14 @@ class Patience:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Observe every RPC that pymilvus is about to retry in this process, in any client."""
-        _WATCH.add(self)
+        _RETRY_HOOK.add(self)
         try:
             yield
         finally:
-            _WATCH.remove(self)
+            _RETRY_HOOK.remove(self)
 
 
-class _Watch:
+class _RetryHook:
     """Wraps `handle_error` of pymilvus's connection managers, which retries call, while there is a watcher."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class _Watch:
                 patience.failed(error)
 
 
-_WATCH = _Watch()
+_RETRY_HOOK = _RetryHook()
 """One per process, like the classes that it changes."""
 
 

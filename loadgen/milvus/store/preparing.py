@@ -167,14 +167,14 @@ def _make_ready(collection: Collection, server: ServerInfo, work: _Work) -> tupl
     result = collection.look()
     if faults := find_ownership_faults(result, settings, dataset):  # another run may have been faster
         raise SettingsError(faults)
-    state = State.NONE if result is None else _judge(result, collection, settings, dataset, work.tell)
-    reused = state is State.COMPLETE
+    state = CollectionState.NONE if result is None else _judge(result, collection, settings, dataset, work.tell)
+    reused = state is CollectionState.COMPLETE
     if not reused:
         dataset.check(work.tell)
-    if state is State.UNUSABLE:
+    if state is CollectionState.UNUSABLE:
         collection.drop()
     if not reused:
-        _load(collection, work, continued=state is State.INTERRUPTED)
+        _load(collection, work, continued=state is CollectionState.INTERRUPTED)
     unless = Compaction.NOT_SUPPORTED if server.kind == "lite" else None  # it would answer, and do nothing
     index = collection.settle(dataset.size, Compaction.NOT_AWAITED if settings.no_wait_compaction else unless)
     _require_exactly(collection, dataset)
@@ -200,7 +200,7 @@ def _leaving_nothing(collection: Collection, settings: Settings) -> Iterator[Non
         raise StoreError(f"{reported}. Collection '{collection.name}' {problem}. {hint}") from error
 
 
-class State(Enum):
+class CollectionState(Enum):
     """What there is of a collection that we may use or drop."""
 
     NONE = auto()
@@ -211,32 +211,34 @@ class State(Enum):
     UNUSABLE = auto()
 
 
-def _judge(existing: Existing, collection: Collection, settings: Settings, dataset: Dataset, tell: Tell) -> State:
+def _judge(
+    existing: Existing, collection: Collection, settings: Settings, dataset: Dataset, tell: Tell
+) -> CollectionState:
     """Reports why it is not complete."""
     name = f"collection '{settings.collection}'"
     if existing.manifest is None:
         tell(f"{name} was not created by this tool: dropping it (--overwrite)")
-        return State.UNUSABLE
+        return CollectionState.UNUSABLE
     if settings.fresh:
         tell(f"{name} is reloaded (--fresh)")
-        return State.UNUSABLE
+        return CollectionState.UNUSABLE
     if not collection.has_index():
         tell(f"{name} was not finished: reloading")
-        return State.UNUSABLE
+        return CollectionState.UNUSABLE
     collection.load()
     rows = collection.count()
     ours = collection.count(dataset.fingerprint) if rows <= dataset.size else 0
     if ours == dataset.size:
-        return State.COMPLETE
+        return CollectionState.COMPLETE
     if 0 < ours == rows:
         tell(f"{name} contains {rows:,} of {dataset.size:,} rows: continuing")
-        return State.INTERRUPTED
+        return CollectionState.INTERRUPTED
     if rows == dataset.size:
         difference = f"{rows - ours:,} of them not of this data"
     else:
         difference = f"{abs(rows - dataset.size):,} {'more' if rows > dataset.size else 'fewer'} than asked for"
     tell(f"{name} contains {rows:,} rows, {difference}: reloading")
-    return State.UNUSABLE
+    return CollectionState.UNUSABLE
 
 
 def _load(collection: Collection, work: _Work, *, continued: bool) -> None:

@@ -22,7 +22,7 @@ CALL_SECONDS = 3.0
 ALL_SECONDS = 9.0
 REFUSALS = ("auth check failure", "unauthenticated", "invalid token", "permission deny", "permission denied")
 """Messages of several server versions for a wrong token, in lower case."""
-GRANT = "Grant the user of --token the privileges that docs/guides/connecting.md lists"
+GRANT = "Grant the user of --token the privileges that the documentation lists (Connecting to Milvus)"
 SILENT = "before receiving settings frame"
 """Text of gRPC, in lower case, when a connection was accepted and nothing was said on it."""
 UNCONNECTED = "failed to connect to all addresses"

@@ -9,12 +9,12 @@ from loadgen.milvus.store.holders import Holder, machine
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class LeaseTiming:
     """How often a lease is renewed and when it expires. All processes must agree. Seconds."""
 
     beat: float = 15.0
     expiry: float = 60.0
-    look: float = 0.5
+    poll: float = 0.5
     """Between two checks while waiting for another holder."""
 
     @property
@@ -32,15 +32,15 @@ class Life(Enum):
     DEAD = 3
 
 
-class Watch:
+class HolderWatch:
     """Judges holders without comparing the clocks of two machines.
 
     Ages are by the server's clock, which timestamps every row. If the server has none, the heartbeat number must change
     within that time by our own clock.
     """
 
-    def __init__(self, pace: Pace, clock: Callable[[], float] = time.monotonic) -> None:
-        self._pace = pace
+    def __init__(self, timing: LeaseTiming, clock: Callable[[], float] = time.monotonic) -> None:
+        self._timing = timing
         self._clock = clock
         self._beats: dict[str, tuple[int, float, bool]] = {}
         """For each lease its last heartbeat, when it was first seen, and whether we had seen the previous one."""
@@ -50,14 +50,14 @@ class Watch:
         if holder.is_dead():
             return Life.DEAD
         age = None if now is None or holder.written is None else now - holder.written
-        if age is not None and age >= self._pace.expiry:
+        if age is not None and age >= self._timing.expiry:
             return Life.DEAD
         beat, since, came = self._beats.get(holder.lease, (holder.beat, self._clock(), False))
         if beat != holder.beat:
             since, came = self._clock(), True
         self._beats[holder.lease] = (holder.beat, since, came)
         silence = self._clock() - since if age is None else age
-        is_fresh = (age is not None or came) and silence < self._pace.missed
+        is_fresh = (age is not None or came) and silence < self._timing.missed
         if holder.machine == machine() or is_fresh:
             return Life.ALIVE
-        return Life.DEAD if silence >= self._pace.expiry else Life.SILENT
+        return Life.DEAD if silence >= self._timing.expiry else Life.SILENT

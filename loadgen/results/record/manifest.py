@@ -14,6 +14,7 @@ from pydantic import BaseModel, JsonValue, SecretStr
 
 from loadgen.settings.conflicts import without_secret
 from loadgen.settings.credentials import find_secrets
+from loadgen.settings.flags import RUN
 from loadgen.settings.model import Settings
 from loadgen.text.secrets import find_secret_variables, mask_secrets
 
@@ -103,8 +104,11 @@ def _known(settings: BaseModel) -> list[str]:
 def mask_command_line(arguments: Sequence[str], secret: Collection[str] = ()) -> str:
     """The command as one shell line; secrets, and anything before an @ that may be a password, are masked.
 
-    `secret` are the secret flags of a locustfile, which Locust also accepts abbreviated.
+    `secret` are the secret flags of a locustfile, which Locust also accepts abbreviated. A first argument such as
+    `loadgen run search` is several words of the line.
     """
+    if arguments and arguments[0].startswith(RUN):
+        arguments = [*arguments[0].split(), *arguments[1:]]
     shown: list[str] = []
     is_value = False
     for argument in arguments:

@@ -32,7 +32,7 @@ CONTENT = b"Written and removed by milvus-loadgen to see whether it may store a 
 LONGEST_REASON = 300
 
 
-class StoreError(RuntimeError):
+class ObjectStoreError(RuntimeError):
     """An object cannot be stored: why, in one line without secrets."""
 
 
@@ -49,7 +49,7 @@ class ObjectStore:
     """A folder of object storage. Blocks: use it on a thread. Objects are replaced as a whole."""
 
     def __init__(self, url: str) -> None:
-        """Sends nothing yet. Raises StoreError if the library refuses its settings."""
+        """Sends nothing yet. Raises ObjectStoreError if the library refuses its settings."""
         self._scheme, _, self._folder = url.rstrip("/").partition("://")
         try:
             import fsspec
@@ -57,21 +57,21 @@ class ObjectStore:
             fixed = {"skip_instance_cache": True, "use_listings_cache": False}
             self._files = fsspec.filesystem(self._scheme, **fixed, **OPTIONS[self._scheme])
         except Exception as error:
-            raise StoreError(describe(error)) from error
+            raise ObjectStoreError(describe(error)) from error
 
     def write(self, name: str, content: bytes) -> None:
-        """Store an object, replacing an earlier one. Raises StoreError."""
+        """Store an object, replacing an earlier one. Raises ObjectStoreError."""
         try:
             self._files.pipe_file(f"{self._folder}/{name}", content)
         except Exception as error:
-            raise StoreError(describe(error)) from error
+            raise ObjectStoreError(describe(error)) from error
 
     def remove(self, name: str) -> None:
-        """Remove an object. Raises StoreError."""
+        """Remove an object. Raises ObjectStoreError."""
         try:
             self._files.rm_file(f"{self._folder}/{name}")
         except Exception as error:
-            raise StoreError(describe(error)) from error
+            raise ObjectStoreError(describe(error)) from error
 
 
 def describe(error: BaseException) -> str:
@@ -90,7 +90,7 @@ def probe_store(url: str, seconds: float = PROBE_SECONDS) -> None:
     def work() -> None:
         try:
             _write_and_remove(url)
-        except Exception as error:  # noqa: BLE001 - StoreError, or a fault of a library
+        except Exception as error:  # noqa: BLE001 - ObjectStoreError, or a fault of a library
             problems.append(f"cannot be written to ({describe(error)})")
         done.set()
 
@@ -106,5 +106,5 @@ def probe_store(url: str, seconds: float = PROBE_SECONDS) -> None:
 def _write_and_remove(url: str) -> None:
     store, name = ObjectStore(url), f"loadgen-probe-{os.urandom(4).hex()}"
     store.write(name, CONTENT)
-    with contextlib.suppress(StoreError):  # who may write need not be allowed to delete
+    with contextlib.suppress(ObjectStoreError):  # who may write need not be allowed to delete
         store.remove(name)

@@ -118,11 +118,11 @@ def _operation_from_5(operation: Any) -> Any:
         return operation
     try:
         pieces = [_OldSlice.model_validate(piece) for piece in slices]
-    except ValidationError:
+        stats = [SliceStats.from_text(one.seconds, one.operations, one.times, one.good or 0) for one in pieces]
+        is_judged = bool(pieces) and pieces[0].good is not None
+        return operation | {"slices": Slices.of(stats, is_judged=is_judged).model_dump() if stats else None}
+    except (ValidationError, OverflowError):
         return operation  # the schema reports it
-    stats = [SliceStats.from_text(one.seconds, one.operations, one.times, one.good or 0) for one in pieces]
-    is_judged = bool(pieces) and pieces[0].good is not None
-    return operation | {"slices": Slices.of(stats, is_judged=is_judged).model_dump() if stats else None}
 
 
 class _OldSlice(Part):

@@ -86,6 +86,6 @@ def pair_of(one: Comparison) -> Pair:
     return Pair(one.baseline, one.variant)
 
 
-def _plain(one: Comparison) -> comparing.Comparison:
+def _plain(one: Comparison) -> comparing.ComparisonResult:
     share = math.nan if one.share_ahead is None else one.share_ahead
-    return comparing.Comparison(pair_of(one), None, None, None, share, Verdict(one.verdict), one.reasons)
+    return comparing.ComparisonResult(pair_of(one), None, None, None, share, Verdict(one.verdict), one.reasons)

@@ -13,11 +13,11 @@ MOST = 256
 Vectors = list[list[float]]
 
 
-class ClosedError(RuntimeError):
+class EmbedderClosedError(RuntimeError):
     """The embedding was closed before it computed this."""
 
 
-class _Waiting(NamedTuple):
+class _QueuedTexts(NamedTuple):
     texts: list[str]
     is_query: bool
     done: "Future[Vectors]"
@@ -33,13 +33,13 @@ class BatchingThread:
     def __init__(self, embedder: Embedder, most: int = MOST) -> None:
         self._embedder = embedder
         self._most = most
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_QueuedTexts] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._thread: threading.Thread | None = None
 
     def embed(self, texts: list[str], *, is_query: bool) -> Vectors:
-        """Wait in this thread. Raises what the model raises, and ClosedError."""
+        """Wait in this thread. Raises what the model raises, and EmbedderClosedError."""
         return self._submit(texts, is_query=is_query).result()
 
     async def aembed(self, texts: list[str], *, is_query: bool) -> Vectors:
@@ -47,7 +47,7 @@ class BatchingThread:
         return await asyncio.wrap_future(self._submit(texts, is_query=is_query))
 
     def close(self) -> None:
-        """End the thread after the step that it computes; what else waits raises ClosedError. Idempotent."""
+        """End the thread after the step that it computes; what else waits raises EmbedderClosedError. Idempotent."""
         with self._changed:
             self._closed = True
             left, thread = [*self._waiting], self._thread
@@ -55,7 +55,7 @@ class BatchingThread:
             self._changed.notify()
         for one in left:
             if one.done.set_running_or_notify_cancel():
-                one.done.set_exception(ClosedError("the embedding model is closed"))
+                one.done.set_exception(EmbedderClosedError("the embedding model is closed"))
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
@@ -63,11 +63,11 @@ class BatchingThread:
         done: Future[Vectors] = Future()
         with self._changed:
             if self._closed:
-                raise ClosedError("the embedding model is closed")
+                raise EmbedderClosedError("the embedding model is closed")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="embedding", daemon=True)
                 self._thread.start()
-            self._waiting.append(_Waiting(texts, is_query, done))
+            self._waiting.append(_QueuedTexts(texts, is_query, done))
             self._changed.notify()
         return done
 
@@ -76,12 +76,12 @@ class BatchingThread:
             if taken := [one for one in step if one.done.set_running_or_notify_cancel()]:
                 self._compute(taken)
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self) -> list[_QueuedTexts]:
         """The requests of the next step, all of one kind; empty once it is closed."""
         with self._changed:
             while not (self._waiting or self._closed):
                 self._changed.wait()
-            step: list[_Waiting] = []
+            step: list[_QueuedTexts] = []
             size = 0
             while self._waiting:
                 following = self._waiting[0]
@@ -91,7 +91,7 @@ class BatchingThread:
                 step.append(self._waiting.popleft())
             return step
 
-    def _compute(self, step: list[_Waiting]) -> None:
+    def _compute(self, step: list[_QueuedTexts]) -> None:
         texts = [text for one in step for text in one.texts]
         embed = self._embedder.embed_queries if step[0].is_query else self._embedder.embed_texts
         try:
