@@ -16,8 +16,8 @@ DEMO_BURST ?= --burst 10,100
 DEMO_FLAGS ?= --only-summary
 PYTEST_FLAGS ?=
 # Most of the tests' time is spent waiting for servers and for phases to pass. Two of these processes start a Milvus; more
-# than four keep two cores so busy that workers of a run are silent for seconds, which is then what the run reports.
-PYTEST_PROCESSES ?= 4
+# than three keep two cores so busy that workers of a run are silent for seconds, which is then what the run reports.
+PYTEST_PROCESSES ?= 3
 # These compute all the time.
 UNIT_PROCESSES ?= 2
 BENCH_FLAGS ?=

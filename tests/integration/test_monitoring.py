@@ -29,6 +29,8 @@ VARIANTS = {"sync": "sync", "async": "async", TWO: "async"}
 """The mode of each variant of the comparison."""
 OF_ALL = ("generator", "milvus", "variants")
 """The dashboards of runs of every kind."""
+SCRAPED = 0.3
+"""Share by which a rate may be off: a process that has no core for seconds is scraped late, or not at all."""
 PHASES = ("--concurrency", "4", "--rounds", "1", "--phase-seconds", "7", "--warmup-seconds", "1")
 
 
@@ -183,13 +185,13 @@ def test_a_panels_figures_are_those_of_what_was_counted_and_the_record_has_it_al
     mine = f'on (instance) group_left () loadgen_run_info{{run_id="{record["run_id"]}"}}'
     ran = compared.prometheus.values(f"sum by (variant) (loadgen_active_seconds_total * {mine})", compared.last)
     shown = compared.prometheus.values(fill_in(mean_throughput(), seconds, **chosen), compared.last)
-    assert shown == pytest.approx({key: counted[key[0]] / time for key, time in ran.items()}, rel=0.2)
+    assert shown == pytest.approx({key: counted[key[0]] / time for key, time in ran.items()}, rel=SCRAPED)
     medians = searches_of(compared, "response_seconds_bucket", "variant, le", "", "histogram_quantile(0.5, {})")
     for baseline in VARIANTS:
         for title, of in (("Throughput", {key[0]: value for key, value in shown.items()}), ("Response p50", medians)):
             ratios = fill_in(panels[f"variants: {title}, to $baseline A"], seconds, **chosen, baseline=baseline)
             others = {(variant,): of[variant] / of[baseline] for variant in VARIANTS if variant != baseline}
-            assert compared.prometheus.values(ratios, compared.last) == pytest.approx(others, rel=0.2), title
+            assert compared.prometheus.values(ratios, compared.last) == pytest.approx(others, rel=SCRAPED), title
     heat = fill_in(panels["variants: Response times, $variant A"], seconds, **chosen, variant=TWO)
     assert compared.prometheus.points(heat, *compared.span)
 
@@ -251,7 +253,7 @@ def test_with_all_runs_chosen_a_throughput_is_of_the_time_of_all_of_them(compare
             ran[variant] += seconds
     query = fill_in(mean_throughput(), steady.last - compared.start, operation="search")
     shown = {variant: value for (variant,), value in steady.prometheus.values(query, steady.last).items()}
-    assert shown == pytest.approx({variant: done[variant] / ran[variant] for variant in VARIANTS}, rel=0.15)
+    assert shown == pytest.approx({variant: done[variant] / ran[variant] for variant in VARIANTS}, rel=SCRAPED)
 
 
 def test_resources_of_milvus_are_those_of_milvus_alone(compared: Scraped) -> None:

@@ -23,7 +23,7 @@ NEEDS = ["locust<3,>=2.47", "pymilvus>=2.6.16,<3", 'h5py>=3; extra == "datasets"
 
 
 def states(findings: Iterator[Finding]) -> list[tuple[str, str]]:
-    return [(one.check, one.status.value) for one in findings]
+    return [(one.check, one.state.value) for one in findings]
 
 
 def test_packages_of_the_wrong_version_or_none_are_named_with_the_command_that_helps() -> None:
@@ -35,10 +35,10 @@ def test_packages_of_the_wrong_version_or_none_are_named_with_the_command_that_h
         return have[name]
 
     old, absent, python = machine.check_packages(lambda _: NEEDS, installed)
-    assert (old.status, old.remedy) == (CheckStatus.BAD, "pip install 'locust<3,>=2.47'")
+    assert (old.state, old.remedy) == (CheckStatus.BAD, "pip install 'locust<3,>=2.47'")
     assert "locust 2.46.0 is not within" in old.text
     assert (absent.text, absent.remedy) == ("pymilvus is not installed", "pip install 'pymilvus<3,>=2.6.16'")
-    assert python.status is CheckStatus.OK
+    assert python.state is CheckStatus.OK
     assert python.text.startswith("Python 3.")
     have.update(locust="2.47.1", pymilvus="2.6.17")
     [fine] = machine.check_packages(lambda _: NEEDS, installed)
@@ -50,7 +50,7 @@ def test_a_package_that_is_not_installed_at_all_is_named() -> None:
         raise PackageNotFoundError(name)
 
     [result] = machine.check_packages(wanted)
-    assert result.status is CheckStatus.BAD
+    assert result.state is CheckStatus.BAD
     assert sys.prefix in result.text
 
 
@@ -79,18 +79,18 @@ def test_cores_are_those_of_the_process_or_of_its_container(text: str | None, co
     ],
 )
 def test_few_cores_and_other_work_are_noted(cores: float, load: float, wanted: list[str]) -> None:
-    assert [one.status for one in machine.check_cores(cores, load)] == wanted
+    assert [one.state for one in machine.check_cores(cores, load)] == wanted
 
 
 def test_few_open_files_no_uvloop_and_proxies_are_noted() -> None:
     assert machine.check_files(1_024).remedy == "ulimit -n 65536 in the shell that starts locust."
-    assert (machine.check_files(4_096).status, machine.check_files(-1).text) == (CheckStatus.OK, "no limit")
-    assert machine.check_loop(lambda _: None).status is CheckStatus.NOTE
-    assert machine.check_loop(lambda _: object()).status is CheckStatus.OK
+    assert (machine.check_files(4_096).state, machine.check_files(-1).text) == (CheckStatus.OK, "no limit")
+    assert machine.check_loop(lambda _: None).state is CheckStatus.NOTE
+    assert machine.check_loop(lambda _: object()).state is CheckStatus.OK
     proxies = machine.check_proxies({"http_proxy": "http://user:secret@proxy", "HTTPS_PROXY": "", "PATH": "/bin"})
-    assert (proxies.status, "http_proxy set" in proxies.text) == (CheckStatus.NOTE, True)
+    assert (proxies.state, "http_proxy set" in proxies.text) == (CheckStatus.NOTE, True)
     assert "secret" not in str(proxies)
-    assert machine.check_proxies({"no_proxy": "*"}).status is CheckStatus.OK
+    assert machine.check_proxies({"no_proxy": "*"}).state is CheckStatus.OK
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_server_on_this_machine_is_noted(
     monkeypatch: pytest.MonkeyPatch, host: str, addresses: list[str], status: str
 ) -> None:
     resolve(monkeypatch, *addresses)
-    assert server.check_place(host, {"10.0.0.7", "127.0.0.1"}).status == status
+    assert server.check_place(host, {"10.0.0.7", "127.0.0.1"}).state == status
 
 
 def test_a_round_trip_is_the_median_of_some(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,9 +136,9 @@ def test_a_round_trip_is_the_median_of_some(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("loadgen.cli.doctor.server.time.perf_counter", lambda: next(times))
     monkeypatch.setattr(socket, "create_connection", lambda *_: socket.socket())
     [near] = server.check_distance("http://milvus")
-    assert (near.status, near.text) == (CheckStatus.OK, "a round trip takes 1.00 ms")
+    assert (near.state, near.text) == (CheckStatus.OK, "a round trip takes 1.00 ms")
     [far] = server.check_distance("http://milvus")
-    assert (far.status, far.text) == (CheckStatus.NOTE, "a round trip takes 20.00 ms")
+    assert (far.state, far.text) == (CheckStatus.NOTE, "a round trip takes 20.00 ms")
 
     def refuse(*_: object) -> socket.socket:
         raise ConnectionRefusedError
@@ -159,7 +159,7 @@ def test_a_round_trip_is_the_median_of_some(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_a_token_in_the_clear_is_noted(given: dict[str, object], status: str) -> None:
     encryption = server.check_encryption(Settings.parse(given))
-    assert encryption.status == status
+    assert encryption.state == status
     assert "root" not in str(encryption)
 
 
@@ -181,7 +181,7 @@ def test_versions_and_kinds_of_servers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("loadgen.milvus.store.check_server", check)
     result = [server.check_milvus(Settings())[1][0] for _ in range(4)]
-    assert [one.status for one in result] == ["ok", "note", "note", "bad"]
+    assert [one.state for one in result] == ["ok", "note", "note", "bad"]
     assert "2.3, 2.4, 2.5, 2.6" in result[1].text
     assert (result[3].text, result[3].remedy) == ("--token: is required by the server", "Set LOADGEN_TOKEN.")
 
@@ -192,7 +192,7 @@ def test_versions_and_kinds_of_servers(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_clocks_that_differ_are_noted(there: float | None, status: str, words: str) -> None:
     clock = server.check_clock(there, 100.0)
-    assert (clock.status, words in clock.text) == (status, True)
+    assert (clock.state, words in clock.text) == (status, True)
 
 
 def test_a_finding_is_a_line_and_its_remedy_another() -> None:
@@ -241,5 +241,5 @@ def test_a_server_that_dies_while_it_is_looked_at_is_a_finding_and_no_traceback(
 
     monkeypatch.setattr("loadgen.milvus.store.looking.LeaseTable", connect)
     result = server.look_at_clock(Settings.parse({"host": "http://milvus:19530"}))
-    assert (result.check, result.status) == ("clock", CheckStatus.BAD)
+    assert (result.check, result.state) == ("clock", CheckStatus.BAD)
     assert "server is gone" in result.text

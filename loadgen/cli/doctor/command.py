@@ -107,7 +107,7 @@ def check_server(settings: "Settings") -> Iterator[Finding]:
 
 def conclude(findings: Iterable[Finding], *, as_json: bool) -> int:
     """The last line, or all as JSON; the exit code."""
-    counts = {status: sum(one.status is status for one in findings) for status in CheckStatus}
+    counts = {status: sum(one.state is status for one in findings) for status in CheckStatus}
     if as_json:
         sys.stdout.write(json.dumps({"findings": [asdict(one) for one in findings], "counts": counts}, indent=1) + "\n")
     else:

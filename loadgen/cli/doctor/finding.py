@@ -26,14 +26,14 @@ class Finding:
     """One line of the command's output."""
 
     check: str
-    status: CheckStatus
+    state: CheckStatus
     text: str
     remedy: str = ""
     """What to do; empty where nothing is to be done."""
 
     def __str__(self) -> str:
         """`note  cores       2 cores ...`, and the remedy on a line of its own."""
-        line = f"{self.status:5} {self.check:{WIDTH}} {one_line(self.text)}"
+        line = f"{self.state:5} {self.check:{WIDTH}} {one_line(self.text)}"
         return f"{line}\n{'':{WIDTH + 6}} -> {one_line(self.remedy)}" if self.remedy else line
 
 

@@ -15,6 +15,8 @@ CHUNK = 16_384
 AHEAD = 512
 """Chunks of a connection that may wait for their time; beyond that the sender waits."""
 CONNECT_WITHIN = 10.0
+Chunk = tuple[float, float, bytes]
+"""When it arrived, the latency then, and the bytes; without any the end of the input."""
 
 
 class Relay:
@@ -32,6 +34,8 @@ class Relay:
         """Cleared: nothing is forwarded, in no direction; what has arrived waits."""
         self.passing.set()
         self._free_at = [0.0, 0.0]
+        self._changed = asyncio.Event()
+        """Set at the next order: what waits for its time then looks whether it still has to."""
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -41,9 +45,13 @@ class Relay:
             reset(writer)
 
     def clear(self) -> None:
-        """Forward everything immediately."""
-        self.latency, self.rate, self.refuses = 0.0, 0.0, False
+        """Forward everything immediately, also what waits for its time."""
+        self.latency, self.refuses = 0.0, False
+        self._limit(0.0)
         self.passing.set()
+
+    def _limit(self, rate: float) -> None:
+        self.rate, self._free_at = rate, [0.0, 0.0]
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection to its end."""
@@ -71,37 +79,52 @@ class Relay:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: int) -> None:
         """Forward one direction; its end ends the other side's input, a reset resets the other side."""
-        waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(AHEAD)
+        waiting: asyncio.Queue[Chunk] = asyncio.Queue(AHEAD)
         forwarding = asyncio.create_task(self._forward(waiting, writer, direction))
         clock = asyncio.get_running_loop().time
         try:
             while data := await reader.read(CHUNK):
-                await waiting.put((clock() + (0.0 if direction else self.latency), data))
-            await waiting.put((clock(), b""))
+                await waiting.put((clock(), 0.0 if direction else self.latency, data))
+            await waiting.put((clock(), 0.0, b""))
             await forwarding
         except OSError:
             writer.transport.abort()
         finally:
             forwarding.cancel()
 
-    async def _forward(
-        self, waiting: "asyncio.Queue[tuple[float, bytes]]", writer: asyncio.StreamWriter, direction: int
-    ) -> None:
-        clock = asyncio.get_running_loop().time
+    async def _forward(self, waiting: "asyncio.Queue[Chunk]", writer: asyncio.StreamWriter, direction: int) -> None:
         with contextlib.suppress(OSError):
             while True:
-                due, data = await waiting.get()
-                await asyncio.sleep(max(0.0, due - clock()))
+                arrived, latency, data = await waiting.get()
+                await self._delay(arrived, latency)
                 await self.passing.wait()
                 if not data:
                     writer.write_eof()
                     return
-                if self.rate:
-                    self._free_at[direction] = max(clock(), self._free_at[direction]) + len(data) / self.rate
-                    await asyncio.sleep(self._free_at[direction] - clock())
+                await self._hold(len(data), direction)
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()
+
+    async def _delay(self, arrived: float, latency: float) -> None:
+        """Wait for the latency at the arrival, or until there is less of it."""
+        clock = asyncio.get_running_loop().time
+        while (left := arrived + min(latency, self.latency) - clock()) > 0:
+            await self._sleep(left)
+
+    async def _hold(self, size: int, direction: int) -> None:
+        """Wait until the bandwidth allows so many bytes, or is unlimited again."""
+        if not self.rate:
+            return
+        clock = asyncio.get_running_loop().time
+        moment = self._free_at[direction] = max(clock(), self._free_at[direction]) + size / self.rate
+        while self.rate and (left := moment - clock()) > 0:
+            await self._sleep(left)
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     def obey(self, line: str) -> bool:
         """Do what a line says; False if it is not understood."""
@@ -109,7 +132,7 @@ class Relay:
         if order == "latency":
             self.latency = float(amount)
         elif order == "bandwidth":
-            self.rate = float(amount)
+            self._limit(float(amount))
         elif order == "blackhole":
             (self.passing.clear if amount == "on" else self.passing.set)()
         elif order == "refuse":
@@ -120,6 +143,8 @@ class Relay:
             self.clear()
         else:
             return False
+        self._changed.set()
+        self._changed = asyncio.Event()
         return True
 
 
