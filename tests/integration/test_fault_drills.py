@@ -35,9 +35,9 @@ def assert_timeline_agrees(phase: PhaseRecord) -> None:
     assert phase.faults.connections_before == phase.faults.connections_after
 
 
-def test_a_killed_server_comes_back_and_every_acknowledged_row_is_looked_for(tmp_path: Path) -> None:
-    """Milvus Lite may lose what it has acknowledged just before it is killed; then the run says so."""
-    flags = ("--embedded", "lite", "--phase-seconds", "30", "--deadline", "2", "--fault", "3s kill server 1s")
+def test_a_killed_server_comes_back_with_every_acknowledged_row(tmp_path: Path) -> None:
+    """The standalone: Milvus Lite 3.2 loses what clients write while it opens a collection."""
+    flags = ("--embedded", "milvus", "--phase-seconds", "45", "--deadline", "2", "--fault", "3s kill server 1s")
     run, record = drill(tmp_path, "--variants", "async connections=2", *flags, "--require", "recovery < 1 ms")
     assert run.code == 1, run.out
     assert "MISSED: recovery < 1 ms: " in run.out
@@ -55,11 +55,8 @@ def test_a_killed_server_comes_back_and_every_acknowledged_row_is_looked_for(tmp
         assert phase.faults.connections_after == 2
         assert phase.faults.inserts is not None
         assert phase.faults.inserts.acknowledged > 0
-        assert phase.faults.inserts.problem == ""
-        assert phase.faults.inserts.missing < phase.faults.inserts.acknowledged / 2
-    missing = sum(phase.faults.inserts.missing for phase in record.phases if phase.faults and phase.faults.inserts)
-    kept = "MISSED" if missing else "met"
-    assert f"{kept}: every acknowledged insert is kept: " in run.out
+        assert (phase.faults.inserts.missing, phase.faults.inserts.problem) == (0, "")
+    assert "met: every acknowledged insert is kept: " in run.out
     assert record.incomplete == ""
 
 
