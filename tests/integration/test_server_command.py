@@ -89,7 +89,7 @@ def test_a_served_collection_is_there_again_after_ctrl_c_and_a_second_call(
     flags = ("--embedded", kind, "--port", str(free_port()), "--data", str(tmp_path))
     first = serve(*flags)
     assert first.uri == f"http://127.0.0.1:{flags[3]}"
-    assert f"  locust -f locustfiles/search.py --host {first.uri}" in first.said
+    assert f"  loadgen run search --host {first.uri}" in first.said
     assert any(line.endswith(f" {tmp_path / 'server.log'}") for line in first.said)
     metrics = [line for line in first.said if re.fullmatch(r"Its metrics: +http://127\.0\.0\.1:\d+/metrics", line)]
     assert len(metrics) == (1 if kind == "milvus" else 0)
