@@ -36,7 +36,7 @@ def assert_timeline_agrees(phase: PhaseRecord) -> None:
 
 
 def test_a_killed_server_comes_back_with_every_acknowledged_row(tmp_path: Path) -> None:
-    """The standalone: Milvus Lite 3.2 loses what clients write while it opens a collection."""
+    """The standalone: Milvus Lite 3.2 loses rows when it is killed."""
     flags = ("--embedded", "milvus", "--phase-seconds", "45", "--deadline", "2", "--fault", "3s kill server 1s")
     run, record = drill(tmp_path, "--variants", "async connections=2", *flags, "--require", "recovery < 1 ms")
     assert run.code == 1, run.out
