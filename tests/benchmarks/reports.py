@@ -25,7 +25,7 @@ BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
 
 
 def long_run(number: int) -> RunRecord:
-    """So many phases of 10 s, level by level."""
+    """A number of phases of 10 s, level by level."""
     parts = {
         (users, mode): timed(
             [40 * users**0.5] * 10, 0.02 if mode == "sync" else 0.015, outcomes={Outcome.OK: 400, Outcome.TIMEOUT: 2}

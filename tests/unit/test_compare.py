@@ -27,7 +27,7 @@ from tests.unit.simulated_phases import ROUND, SLICES, Machine, simulate
 def steady(
     mode: Mode, operations: int = 100, seconds: float = 0.01, slices: int = SLICES, stalled: int = 0
 ) -> SlicedPhase:
-    """A phase without any noise; of each slice so many operations are slow besides."""
+    """A phase without any noise; of each slice this many operations are slow besides."""
     pieces = [SliceStats(1.0) for _ in range(slices)]
     for piece in pieces:
         for duration in [seconds] * operations + [0.5] * stalled:

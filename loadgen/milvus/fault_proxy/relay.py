@@ -113,7 +113,7 @@ class Relay:
             await self._sleep(left)
 
     async def _hold(self, size: int, direction: int) -> None:
-        """Wait until the bandwidth allows so many bytes, or is unlimited again."""
+        """Wait until the bandwidth allows this many bytes, or is unlimited again."""
         if not self.rate:
             return
         clock = asyncio.get_running_loop().time
