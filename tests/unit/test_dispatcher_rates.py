@@ -42,5 +42,9 @@ def test_each_operation_has_its_own_rate_and_no_other_task_takes_its_place(kind:
             pass
         counts = Counter(sample.operation for sample in on.samples)
         assert counts == {"search": 40, "lookup": 20}
-        flow = on.process_state.ledger.windows[0].flow
-        assert (flow.offered, flow.dropped + flow.unfinished) == (65, 5)
+        window = on.process_state.ledger.windows[0]
+        inside, flow = sum(stats.operations for stats in window.operation_stats.values()), window.flow
+        assert (flow.offered, inside + flow.dropped + flow.unfinished) == (65, 65)
+        assert flow.dropped + flow.unfinished >= 5, (
+            "those of `never`, and on a busy machine the last ones of the others"
+        )
