@@ -174,7 +174,7 @@ def test_an_aborted_phase_is_known_by_the_others_of_its_series() -> None:
         ("sync", RegressionVerdict.INVALID, "a phase of NEW was aborted")
     }
     assert ("async", RegressionVerdict.REGRESSION, "") in said
-    is_sought = RateSearchRecord.model_construct()  # type: ignore[call-arg] # that there is one is enough
+    is_sought = RateSearchRecord.model_construct()  # type: ignore[call-arg] # its presence is enough
     search = other.model_copy(update={"rate_search": is_sought})
     assert {finding.reason for finding in find_regressions(run(), search, 0.05)} == {""}
 

@@ -87,12 +87,10 @@ def _find_idle(
 ) -> list[Reading]:
     """Rates of the rounds in which the operation never ended, although others did; a burst is of one operation."""
     measured = {id(phase) for phase, _ in pairs}
+    if wanted.figure not in PER_SECOND or not measured:
+        return []
     idle = (one for one in phases if id(one) not in measured and one.operations and not one.style)
-    return (
-        [Reading(place_of(one) + _troubles(one), 0.0, "0/s") for one in idle]
-        if wanted.figure in PER_SECOND and measured
-        else []
-    )
+    return [Reading(place_of(one) + _troubles(one), 0.0, "0/s") for one in idle]
 
 
 def read_phase(phase: PhaseRecord, wanted: Requirement) -> tuple[Reading, bool]:
